@@ -1,0 +1,186 @@
+//! Every event type, with its current schema version. Adding one here gives it a schema, and the tests then ask
+//! for a golden example.
+
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    ApprovalRequested, Approved, ChangesRequested, Deleted, Drafted, Edited, EventError, ExpenseChange, ExpenseEvent,
+    ExpenseState, Metadata, PersonEvent, PolicyEvent, ReceiptAnnounced, ReceiptFailed, ReceiptRead, Reimbursed,
+    Rejected, SubmissionExpired, Submitted, Withdrawn,
+};
+
+/// The bus event's `source`.
+pub const SOURCE: &str = "slipstream";
+
+macro_rules! catalogue {
+    ($($(#[$doc:meta])* $name:ident($data:ty) version $version:literal,)*) => {
+        /// What can happen. The names are the bus events' `detail-type`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+        pub enum EventType {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl EventType {
+            /// Every event type.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The stable name, as in JSON.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
+
+            /// The version of the data's shape that is written today.
+            pub const fn schema_version(self) -> u32 {
+                match self {
+                    $(Self::$name => $version,)*
+                }
+            }
+        }
+
+        /// What happened, with its data.
+        #[derive(Debug, Clone, PartialEq, Serialize)]
+        #[serde(untagged)]
+        pub enum EventBody {
+            $($(#[$doc])* $name(Box<$data>),)*
+        }
+
+        impl EventBody {
+            /// Its type.
+            pub const fn event_type(&self) -> EventType {
+                match self {
+                    $(Self::$name(_) => EventType::$name,)*
+                }
+            }
+
+            /// Reads the data of `event_type` in the shape of `schema_version`. An upcaster for an older version
+            /// goes before the last step.
+            pub(crate) fn read(event_type: EventType, schema_version: u32, data: Value) -> Result<Self, EventError> {
+                if schema_version != event_type.schema_version() {
+                    return Err(EventError::UnknownVersion { event_type, schema_version });
+                }
+                match event_type {
+                    $(EventType::$name => serde_json::from_value(data).map(|data| Self::$name(Box::new(data))),)*
+                }
+                .map_err(|source| EventError::Data { event_type, schema_version, source })
+            }
+        }
+
+        /// The JSON Schema (draft 2020-12) of every event type's `detail`, as it is written today.
+        pub fn schemas() -> Vec<(EventType, Schema)> {
+            vec![$((EventType::$name, schema::<$data>(EventType::$name)),)*]
+        }
+    };
+}
+
+catalogue! {
+    /// An expense was drafted, from a receipt or by hand.
+    ExpenseDrafted(ExpenseEvent<Drafted>) version 1,
+    /// Its owner changed what is said of it.
+    ExpenseEdited(ExpenseEvent<Edited>) version 1,
+    /// Its owner asked for approval.
+    ExpenseSubmitted(ExpenseEvent<Submitted>) version 1,
+    /// An approver was asked.
+    ExpenseApprovalRequested(ExpenseEvent<ApprovalRequested>) version 1,
+    /// The last approver said yes.
+    ExpenseApproved(ExpenseEvent<Approved>) version 1,
+    /// An approver said no.
+    ExpenseRejected(ExpenseEvent<Rejected>) version 1,
+    /// An approver sent it back.
+    ExpenseChangesRequested(ExpenseEvent<ChangesRequested>) version 1,
+    /// Its owner took the submission back.
+    ExpenseWithdrawn(ExpenseEvent<Withdrawn>) version 1,
+    /// Nobody decided in time.
+    ExpenseSubmissionExpired(ExpenseEvent<SubmissionExpired>) version 1,
+    /// Finance paid it out.
+    ExpenseReimbursed(ExpenseEvent<Reimbursed>) version 1,
+    /// Its owner deleted it.
+    ExpenseDeleted(ExpenseEvent<Deleted>) version 1,
+    /// Someone is about to upload a receipt.
+    ReceiptAnnounced(ReceiptAnnounced) version 1,
+    /// A receipt was read and an expense drafted.
+    ReceiptRead(ReceiptRead) version 1,
+    /// A receipt could not be read.
+    ReceiptFailed(ReceiptFailed) version 1,
+    /// Someone used Slipstream for the first time.
+    PersonRegistered(PersonEvent) version 1,
+    /// A profile changed.
+    PersonChanged(PersonEvent) version 1,
+    /// Finance set a new policy.
+    PolicyChanged(PolicyEvent) version 1,
+}
+
+impl fmt::Display for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl EventBody {
+    /// The event of a change: what changed, and the expense after it.
+    pub fn of_expense(change: ExpenseChange, expense: ExpenseState) -> Self {
+        macro_rules! body {
+            ($variant:ident, $change:expr) => {
+                Self::$variant(Box::new(ExpenseEvent {
+                    change: $change,
+                    expense,
+                }))
+            };
+        }
+        match change {
+            ExpenseChange::Drafted(change) => body!(ExpenseDrafted, change),
+            ExpenseChange::Edited(change) => body!(ExpenseEdited, change),
+            ExpenseChange::Submitted(change) => body!(ExpenseSubmitted, change),
+            ExpenseChange::ApprovalRequested(change) => body!(ExpenseApprovalRequested, change),
+            ExpenseChange::Approved(change) => body!(ExpenseApproved, change),
+            ExpenseChange::Rejected(change) => body!(ExpenseRejected, change),
+            ExpenseChange::ChangesRequested(change) => body!(ExpenseChangesRequested, change),
+            ExpenseChange::Withdrawn(change) => body!(ExpenseWithdrawn, change),
+            ExpenseChange::SubmissionExpired(change) => body!(ExpenseSubmissionExpired, change),
+            ExpenseChange::Reimbursed(change) => body!(ExpenseReimbursed, change),
+            ExpenseChange::Deleted(change) => body!(ExpenseDeleted, change),
+        }
+    }
+
+    /// The expense after the event, if it is about one.
+    pub fn expense(&self) -> Option<&ExpenseState> {
+        Some(match self {
+            Self::ExpenseDrafted(data) => &data.expense,
+            Self::ExpenseEdited(data) => &data.expense,
+            Self::ExpenseSubmitted(data) => &data.expense,
+            Self::ExpenseApprovalRequested(data) => &data.expense,
+            Self::ExpenseApproved(data) => &data.expense,
+            Self::ExpenseRejected(data) => &data.expense,
+            Self::ExpenseChangesRequested(data) => &data.expense,
+            Self::ExpenseWithdrawn(data) => &data.expense,
+            Self::ExpenseSubmissionExpired(data) => &data.expense,
+            Self::ExpenseReimbursed(data) => &data.expense,
+            Self::ExpenseDeleted(data) => &data.expense,
+            Self::ReceiptAnnounced(_)
+            | Self::ReceiptRead(_)
+            | Self::ReceiptFailed(_)
+            | Self::PersonRegistered(_)
+            | Self::PersonChanged(_)
+            | Self::PolicyChanged(_) => return None,
+        })
+    }
+}
+
+fn schema<D: JsonSchema>(event_type: EventType) -> Schema {
+    /// The `detail` of one event type.
+    #[derive(JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is used")]
+    struct Detail<D> {
+        metadata: Metadata,
+        data: D,
+    }
+    let mut generator = SchemaGenerator::new(SchemaSettings::draft2020_12());
+    let mut schema = generator.root_schema_for::<Detail<D>>();
+    schema.insert("title".to_owned(), Value::from(event_type.as_str()));
+    schema
+}

@@ -1,0 +1,33 @@
+//! The vocabulary of Slipstream and the contracts its parts speak in.
+//!
+//! What lives here: typed ids, money, categories, the state that events carry, the envelope, and every event
+//! type with its schema version. `schemas/` holds one JSON Schema per type and version, generated from these
+//! types; `examples/` one golden document per type and version, which every later release must still read.
+//!
+//! What must not: AWS, async code, clocks, and rules about what may happen (those are in `slipstream-domain`).
+//!
+//! To test: `cargo test -p slipstream-events`. After a deliberate change of a contract, regenerate the schemas
+//! with `UPDATE_SCHEMAS=1 cargo test -p slipstream-events`.
+
+mod catalogue;
+mod envelope;
+mod expense;
+mod ids;
+mod money;
+mod person;
+mod policy;
+mod receipt;
+
+pub use catalogue::{EventBody, EventType, SOURCE, schemas};
+pub use envelope::{Actor, CorrelationId, Event, EventError, EventId, Metadata, Subject, SubjectType};
+pub use expense::{
+    ApprovalRequested, Approved, Category, ChangesRequested, Deleted, Drafted, Edited, ExpenseChange, ExpenseDetails,
+    ExpenseEvent, ExpenseState, ExpenseStatus, PaidBy, Reimbursed, Rejected, SubmissionExpired, Submitted, Withdrawn,
+};
+pub use ids::{ExpenseId, IdError, PersonId, ReceiptId, ReportId, SubmissionId};
+pub use money::{Currency, Money, MoneyError};
+pub use person::{Delegation, PersonEvent, PersonState, Role};
+pub use policy::{PolicyEvent, PolicyState};
+pub use receipt::{
+    FailureReason, MediaType, ReceiptAnnounced, ReceiptFailed, ReceiptRead, ReceiptState, ReceiptStatus,
+};
