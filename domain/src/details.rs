@@ -1,0 +1,113 @@
+//! What may be said of an expense, and what a submission needs.
+
+use slipstream_events::{ExpenseDetails, Money};
+
+/// A field that is wrong, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldProblem {
+    /// The field's name in the API.
+    pub field: &'static str,
+    /// What is wrong and how to mend it.
+    pub remedy: String,
+}
+
+/// The longest merchant name, in characters.
+pub const MAX_MERCHANT: usize = 200;
+/// The longest note, in characters.
+pub const MAX_NOTE: usize = 2000;
+/// The longest cost centre or project, in characters.
+pub const MAX_CODE: usize = 64;
+/// The largest amount, in minor units: far above any receipt and far below what sums could overflow.
+pub const MAX_MINOR_UNITS: i64 = 1_000_000_000_000;
+
+/// Everything that is wrong with `details`, whether or not they are complete.
+pub fn problems(details: &ExpenseDetails) -> Vec<FieldProblem> {
+    let mut found = Vec::new();
+    let mut text = |field, value: &Option<String>, longest: usize| {
+        if let Some(value) = value {
+            if value.trim().is_empty() {
+                found.push(FieldProblem {
+                    field,
+                    remedy: "give some text or leave the field out".to_owned(),
+                });
+            } else if value.chars().count() > longest {
+                found.push(FieldProblem {
+                    field,
+                    remedy: format!("give at most {longest} characters"),
+                });
+            } else if value.chars().any(|c| c.is_control() && !(field == "note" && c == '\n')) {
+                found.push(FieldProblem {
+                    field,
+                    remedy: "leave out control characters".to_owned(),
+                });
+            }
+        }
+    };
+    text("merchant", &details.merchant, MAX_MERCHANT);
+    text("cost_centre", &details.cost_centre, MAX_CODE);
+    text("project", &details.project, MAX_CODE);
+    text("note", &details.note, MAX_NOTE);
+    let mut money = |field, value: Option<Money>| {
+        if value.is_some_and(|money| money.minor_units.unsigned_abs() > MAX_MINOR_UNITS.unsigned_abs()) {
+            found.push(FieldProblem {
+                field,
+                remedy: format!("give at most {MAX_MINOR_UNITS} minor units"),
+            });
+        }
+    };
+    money("amount", details.amount);
+    money("original_amount", details.original_amount);
+    money("tax", details.tax);
+    if let (Some(amount), Some(tax)) = (details.amount, details.tax) {
+        if amount.currency != tax.currency {
+            found.push(FieldProblem {
+                field: "tax",
+                remedy: format!("give the tax in {}", amount.currency),
+            });
+        }
+    }
+    found
+}
+
+/// The fields that a submission needs and `details` does not have, by their names in the API.
+pub fn missing(details: &ExpenseDetails) -> Vec<&'static str> {
+    let mut missing = Vec::new();
+    let mut need = |field, there: bool| {
+        if !there {
+            missing.push(field);
+        }
+    };
+    need("merchant", details.merchant.is_some());
+    need("date", details.date.is_some());
+    need("amount", details.amount.is_some());
+    need("category", details.category.is_some());
+    missing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_draft_is_valid_but_lacks_everything() {
+        let details = ExpenseDetails::default();
+        assert_eq!(problems(&details), []);
+        assert_eq!(missing(&details), ["merchant", "date", "amount", "category"]);
+    }
+
+    #[test]
+    fn each_limit_names_its_field() {
+        let eur = "EUR".parse().unwrap();
+        let details = ExpenseDetails {
+            merchant: Some("x".repeat(MAX_MERCHANT + 1)),
+            project: Some("  ".to_owned()),
+            cost_centre: Some("a\u{0}b".to_owned()),
+            note: Some("two\nlines".to_owned()),
+            amount: Some(Money::new(MAX_MINOR_UNITS + 1, eur)),
+            tax: Some(Money::new(1, "USD".parse().unwrap())),
+            ..ExpenseDetails::default()
+        };
+        let fields: Vec<_> = problems(&details).iter().map(|problem| problem.field).collect();
+        assert_eq!(fields, ["merchant", "cost_centre", "project", "amount", "tax"]);
+    }
+}
