@@ -220,7 +220,36 @@ pub struct Event {
     pub data: EventBody,
 }
 
+/// What a change is caused by: who, when, and the chain it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// Who or what causes it.
+    pub actor: Actor,
+    /// When.
+    pub at: Timestamp,
+    /// The request that set everything in motion.
+    pub correlation_id: CorrelationId,
+    /// The event or request that leads to it directly.
+    pub causation_id: Option<String>,
+}
+
 impl Event {
+    /// The event that `body` happened to `subject`.
+    pub fn new(subject: Subject, body: EventBody, cause: &Cause) -> Self {
+        let event_type = body.event_type();
+        let metadata = Metadata {
+            id: subject.event_id(),
+            event_type,
+            schema_version: event_type.schema_version(),
+            occurred_at: cause.at,
+            subject,
+            actor: cause.actor.clone(),
+            correlation_id: cause.correlation_id.clone(),
+            causation_id: cause.causation_id.clone(),
+        };
+        Self { metadata, data: body }
+    }
+
     /// Reads an event of any version this code knows, from the bus event's `detail`.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ mod policy;
 mod receipt;
 
 pub use catalogue::{EventBody, EventType, SOURCE, schemas};
-pub use envelope::{Actor, CorrelationId, Event, EventError, EventId, Metadata, Subject, SubjectType};
+pub use envelope::{Actor, Cause, CorrelationId, Event, EventError, EventId, Metadata, Subject, SubjectType};
 pub use expense::{
     ApprovalRequested, Approved, Category, ChangesRequested, Deleted, Drafted, Edited, ExpenseChange, ExpenseDetails,
     ExpenseEvent, ExpenseState, ExpenseStatus, PaidBy, Reimbursed, Rejected, SubmissionExpired, Submitted, Withdrawn,

@@ -1,0 +1,26 @@
+//! What the functions share.
+//!
+//! - [`settings`]: configuration from the environment, all faults at once;
+//! - [`telemetry`], [`sdk`]: how every function logs and calls AWS;
+//! - [`keys`]: every key and index of the main table, named; nothing else spells them;
+//! - [`table`]: reads, and transactions that say why they failed;
+//! - [`records`]: the items of the main table beside events;
+//! - [`store`]: changes of expenses, receipts, people and policy, each with its event in the same transaction;
+//! - [`http`], [`problem`], [`caller`]: API Gateway requests and RFC 9457 problems;
+//! - [`queue`]: batches of queue messages, record by record.
+//!
+//! It must not know what one function alone does.
+//!
+//! To test: `cargo test -p slipstream-common`; the table's real behaviour is tested end to end in `tests/`.
+
+pub mod caller;
+pub mod http;
+pub mod keys;
+pub mod problem;
+pub mod queue;
+pub mod records;
+pub mod sdk;
+pub mod settings;
+pub mod store;
+pub mod table;
+pub mod telemetry;

@@ -1,0 +1,182 @@
+//! Errors over HTTP as problem documents (RFC 9457).
+
+use serde::Serialize;
+use slipstream_domain::{details::FieldProblem, expense::Rejection};
+
+use crate::{store::ChangeError, table::StoreError};
+
+/// One field that is wrong, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// The field's name.
+    pub field: String,
+    /// What is wrong and how to mend it.
+    pub remedy: String,
+}
+
+/// A problem document. `type` is stable; `detail` is for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// A stable URI for this kind of problem.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What kind of problem it is.
+    pub title: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened and what to do.
+    pub detail: String,
+    /// The fields at fault.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+impl Problem {
+    fn new(status: u16, kind: &str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("urn:slipstream:problem:{kind}"),
+            title,
+            status,
+            detail: detail.into(),
+            errors: Vec::new(),
+        }
+    }
+
+    /// 400: the request cannot be understood.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(400, "bad-request", "The request cannot be understood", detail)
+    }
+
+    /// 422: a field is wrong.
+    pub fn invalid(field: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::invalid_fields(vec![FieldError {
+            field: field.into(),
+            remedy: remedy.into(),
+        }])
+    }
+
+    /// 422: some fields are wrong.
+    pub fn invalid_fields(errors: Vec<FieldError>) -> Self {
+        let detail = errors
+            .iter()
+            .map(|error| format!("{}: {}", error.field, error.remedy))
+            .collect::<Vec<_>>();
+        let mut problem = Self::new(422, "invalid-field", "A field is not valid", detail.join("; "));
+        problem.errors = errors;
+        problem
+    }
+
+    /// 401: no usable ID token.
+    pub fn unauthenticated(detail: impl Into<String>) -> Self {
+        Self::new(401, "unauthenticated", "Sign in first", detail)
+    }
+
+    /// 403: the person may not do this, whatever the object.
+    pub fn forbidden(kind: &str, detail: impl Into<String>) -> Self {
+        Self::new(403, kind, "Not allowed", detail)
+    }
+
+    /// 404: there is none, or it is not the caller's; the two are not told apart.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(404, "not-found", "Not found", format!("There is no such {what}."))
+    }
+
+    /// 405: the resource has no such method.
+    pub fn method_not_allowed() -> Self {
+        Self::new(
+            405,
+            "method-not-allowed",
+            "Method not allowed",
+            "This resource has no such method.",
+        )
+    }
+
+    /// 409: it cannot be done in the state it is in.
+    pub fn conflict(kind: &str, detail: impl Into<String>) -> Self {
+        Self::new(409, kind, "Not possible in this state", detail)
+    }
+
+    /// 503: try again.
+    pub fn unavailable() -> Self {
+        Self::new(
+            503,
+            "try-again",
+            "Try again",
+            "A service did not answer in time. Try the same request again.",
+        )
+    }
+
+    /// 500: our fault.
+    pub fn internal() -> Self {
+        Self::new(
+            500,
+            "internal",
+            "Something went wrong",
+            "The fault is on our side and was recorded.",
+        )
+    }
+}
+
+impl From<FieldProblem> for FieldError {
+    fn from(problem: FieldProblem) -> Self {
+        Self {
+            field: problem.field.to_owned(),
+            remedy: problem.remedy,
+        }
+    }
+}
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        let detail = format!("{rejection}.");
+        match rejection {
+            Rejection::NotAllowed { .. } | Rejection::SubmissionOver { .. } => Self::conflict("wrong-state", detail),
+            Rejection::Existence(_) => Self::not_found("expense"),
+            Rejection::Missing(fields) => {
+                let mut problem = Self::new(422, "incomplete", "Something is missing", detail);
+                problem.errors = fields
+                    .into_iter()
+                    .map(|field| FieldError {
+                        field: field.to_owned(),
+                        remedy: "give a value".to_owned(),
+                    })
+                    .collect();
+                problem
+            }
+            Rejection::Invalid(problems) => Self::invalid_fields(problems.into_iter().map(Into::into).collect()),
+            Rejection::OwnExpense => Self::forbidden("own-expense", detail),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Condition(_) => Self::conflict(
+                "changed-meanwhile",
+                "Somebody else changed it at the same time. Read it again.",
+            ),
+            StoreError::Unavailable(cause) => {
+                tracing::warn!(cause, "the table is not available");
+                Self::unavailable()
+            }
+            StoreError::Shape(cause) => {
+                tracing::error!(%cause, "an item has an unexpected shape");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Rejected(rejection) => rejection.into(),
+            ChangeError::Store(error) => error.into(),
+            ChangeError::Event(cause) => {
+                tracing::error!(%cause, "an event cannot be written");
+                Self::internal()
+            }
+        }
+    }
+}

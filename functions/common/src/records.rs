@@ -1,0 +1,336 @@
+//! The items of the main table that hold state beside events. Each is what its key in [`crate::keys`] leads to.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use slipstream_events::{
+    Event, EventType, ExpenseState, PersonId, PersonState, PolicyState, ReceiptState, ReceiptStatus, SubmissionId,
+};
+
+use crate::{
+    keys::{self, Entry, Open},
+    table::{Item, StoreError, item, number},
+};
+
+/// Seconds that guards and claims are kept: longer than the event archive, so that a replay of anything archived
+/// still meets them.
+pub const GUARD_SECONDS: i64 = 3 * 366 * 24 * 60 * 60;
+
+/// A receipt: its public state, and what only the processing needs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReceiptRecord {
+    /// What events and the API say of it.
+    #[serde(flatten)]
+    pub state: ReceiptState,
+    /// The request that announced it.
+    pub correlation_id: String,
+    /// Who is reading it now, if someone is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<Lease>,
+    /// Which version of the object was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object_version: Option<String>,
+    /// Whether thumbnails were made.
+    #[serde(default)]
+    pub thumbnails: bool,
+    /// When the upload was first seen by the processing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploaded_at: Option<Timestamp>,
+}
+
+/// The right to work on something alone, until it ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Who has it: the invocation's request id.
+    pub holder: String,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+impl Lease {
+    /// Whether somebody other than `me` still holds it.
+    pub fn held_by_other(&self, me: &str, now: Timestamp) -> bool {
+        self.holder != me && self.until > now
+    }
+}
+
+impl ReceiptRecord {
+    /// The object's key in the receipt bucket; never a file name.
+    pub fn object_key(&self, name: &str) -> String {
+        format!("receipts/{}/{}/{name}", self.state.owner, self.state.id)
+    }
+
+    /// The item, standing in the index of open work while it is not finished.
+    ///
+    /// # Errors
+    /// [`StoreError::Shape`].
+    pub fn to_item(&self) -> Result<Item, StoreError> {
+        let open = matches!(
+            self.state.status,
+            ReceiptStatus::AwaitingUpload | ReceiptStatus::Processing
+        );
+        item(
+            self,
+            open.then(|| Open::Receipt.entry(self.state.created_at, &self.state.id.to_string())),
+        )
+    }
+}
+
+/// The expense's item, standing among its owner's and, while it waits for a decision, among open work.
+///
+/// # Errors
+/// [`StoreError::Shape`].
+pub fn expense_item(state: &ExpenseState) -> Result<Item, StoreError> {
+    use slipstream_events::ExpenseStatus::{Deleted, Submitted};
+    let listed = (state.status != Deleted).then(|| keys::expense_of_owner(state.owner, state.created_at, state.id));
+    let open = (state.status == Submitted).then(|| Open::Submission.entry(state.updated_at, &state.id.to_string()));
+    item(state, listed.into_iter().chain(open))
+}
+
+/// An event in the table: the outbox entry and the audit trail. It is never changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventRecord {
+    /// What happened; the bus event's `detail-type`.
+    pub detail_type: EventType,
+    /// The bus event's `detail`, as JSON text, byte for byte as it is published.
+    pub detail: String,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+}
+
+impl EventRecord {
+    /// The record of `event`.
+    ///
+    /// # Errors
+    /// [`serde_json::Error`] when it cannot be written as JSON.
+    pub fn new(event: &Event) -> Result<Self, serde_json::Error> {
+        Ok(Self {
+            detail_type: event.metadata.event_type,
+            detail: serde_json::to_string(event)?,
+            occurred_at: event.metadata.occurred_at,
+        })
+    }
+
+    /// The event.
+    ///
+    /// # Errors
+    /// [`slipstream_events::EventError`] when it is not one that this code knows.
+    pub fn event(&self) -> Result<Event, slipstream_events::EventError> {
+        let detail = serde_json::from_str(&self.detail).map_err(slipstream_events::EventError::Envelope)?;
+        Event::from_detail(detail)
+    }
+}
+
+/// Where an approval step stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepStatus {
+    /// The approver has not answered.
+    Pending,
+    /// Decided.
+    Decided,
+    /// The time ran out first, or the submission ended.
+    Closed,
+}
+
+/// What a step's approver decided; also what the state machine goes on by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepOutcome {
+    /// Yes.
+    Approved,
+    /// No.
+    Rejected,
+    /// Not like this.
+    ChangesRequested,
+}
+
+/// An approval step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepRecord {
+    /// Of which submission.
+    pub submission: SubmissionId,
+    /// Which step, from 1.
+    pub step: u32,
+    /// Who is asked.
+    pub approver: PersonId,
+    /// Where it stands.
+    pub status: StepStatus,
+    /// Until when an answer counts.
+    pub due_at: Timestamp,
+    /// What resumes the execution that waits. It never leaves the table but for that call.
+    pub task_token: String,
+    /// SHA-256 of the link tokens that were mailed, in hexadecimal digits. More than one only where a mail had to
+    /// be sent again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub link_hashes: Vec<String>,
+    /// What was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<StepOutcome>,
+    /// Who decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<PersonId>,
+    /// When.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_at: Option<Timestamp>,
+}
+
+impl StepRecord {
+    /// The item, standing among its approver's while it is pending.
+    ///
+    /// # Errors
+    /// [`StoreError::Shape`].
+    pub fn to_item(&self) -> Result<Item, StoreError> {
+        let pending = self.status == StepStatus::Pending;
+        item(
+            self,
+            pending.then(|| keys::step_of_approver(self.approver, self.due_at, self.submission)),
+        )
+    }
+}
+
+/// The claim of an execution on a submission. The state machine writes it; the sweeper replaces it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimRecord {
+    /// The execution's ARN.
+    pub execution: String,
+    /// How often the approval was restarted.
+    #[serde(default)]
+    pub restarts: u32,
+}
+
+/// A person: the profile that events carry, and what they must not carry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonRecord {
+    /// The profile.
+    #[serde(flatten)]
+    pub state: PersonState,
+    /// Where mail goes.
+    pub email: String,
+    /// What they are called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl PersonRecord {
+    /// The item, standing by mail address and by its first role.
+    ///
+    /// # Errors
+    /// [`StoreError::Shape`].
+    pub fn to_item(&self) -> Result<Item, StoreError> {
+        let by_mail = keys::person_at(&self.email, self.state.id);
+        let by_role = self
+            .state
+            .roles
+            .iter()
+            .min()
+            .map(|role| keys::person_with_role(*role, self.state.id));
+        item(self, std::iter::once(by_mail).chain(by_role).collect::<Vec<Entry>>())
+    }
+}
+
+/// The policy's item.
+///
+/// # Errors
+/// [`StoreError::Shape`].
+pub fn policy_item(state: &PolicyState) -> Result<Item, StoreError> {
+    item(state, [])
+}
+
+/// One effect of one event: a mail. Mail takes no idempotency key, so the time between the answer of the mail
+/// service and this record is the window in which a mail may be sent twice; the lease bounds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuardRecord {
+    /// When the effect was recorded as done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done_at: Option<Timestamp>,
+    /// Who is at it.
+    pub lease: Lease,
+    /// How often it was begun.
+    pub attempts: u32,
+}
+
+impl GuardRecord {
+    /// The item, kept for [`GUARD_SECONDS`] after `now`.
+    ///
+    /// # Errors
+    /// [`StoreError::Shape`].
+    pub fn to_item(&self, now: Timestamp) -> Result<Item, StoreError> {
+        let mut item = item(self, [])?;
+        item.insert(keys::EXPIRES_AT.to_owned(), number(now.as_second() + GUARD_SECONDS));
+        Ok(item)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slipstream_events::{MediaType, ReceiptId, Role};
+
+    use super::*;
+
+    fn person() -> PersonId {
+        "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a11".parse().unwrap()
+    }
+
+    #[test]
+    fn records_survive_the_table_form() {
+        let receipt = ReceiptRecord {
+            state: ReceiptState {
+                id: ReceiptId::derived_from(&["test"]),
+                version: 1,
+                owner: person(),
+                status: ReceiptStatus::Processing,
+                sha256: "00".to_owned(),
+                size_bytes: 12,
+                media_type: MediaType::Jpeg,
+                failure: None,
+                expense: None,
+                created_at: Timestamp::UNIX_EPOCH,
+            },
+            correlation_id: "c".to_owned(),
+            lease: Some(Lease {
+                holder: "me".to_owned(),
+                until: Timestamp::UNIX_EPOCH,
+            }),
+            object_version: None,
+            thumbnails: false,
+            uploaded_at: None,
+        };
+        let item = receipt.to_item().unwrap();
+        assert!(
+            item.contains_key("GSI3PK"),
+            "unfinished work is in the index of open work"
+        );
+        assert_eq!(serde_dynamo::from_item::<_, ReceiptRecord>(item).unwrap(), receipt);
+
+        let record = PersonRecord {
+            state: PersonState {
+                id: person(),
+                version: 3,
+                manager: None,
+                delegation: None,
+                roles: vec![Role::Finance],
+                currency: Some("EUR".parse().unwrap()),
+                locale: None,
+                active: true,
+            },
+            email: "Ada@Example.com".to_owned(),
+            name: None,
+        };
+        let item = record.to_item().unwrap();
+        assert_eq!(item.get("GSI2PK").unwrap().as_s().unwrap(), "EMAIL#ada@example.com");
+        assert_eq!(item.get("GSI1PK").unwrap().as_s().unwrap(), "ROLE#finance");
+        assert_eq!(serde_dynamo::from_item::<_, PersonRecord>(item).unwrap(), record);
+    }
+
+    #[test]
+    fn a_lease_binds_others_until_it_ends() {
+        let lease = Lease {
+            holder: "a".to_owned(),
+            until: "2026-01-01T00:00:10Z".parse().unwrap(),
+        };
+        let before = "2026-01-01T00:00:09Z".parse().unwrap();
+        assert!(lease.held_by_other("b", before));
+        assert!(!lease.held_by_other("a", before));
+        assert!(!lease.held_by_other("b", lease.until));
+    }
+}

@@ -1,0 +1,86 @@
+//! Configuration from environment variables. Every fault is told at once, by the variable's name.
+
+use std::{env, str::FromStr};
+
+/// What is wrong with the environment.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("the environment is incomplete: {}", .0.join("; "))]
+pub struct SettingsError(Vec<String>);
+
+/// Reads variables and remembers what is wrong with them.
+#[derive(Debug, Default)]
+pub struct Settings {
+    faults: Vec<String>,
+    variable: Option<fn(&str) -> Option<String>>,
+}
+
+impl Settings {
+    /// Reads from the process's environment.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn read(&self, name: &str) -> Option<String> {
+        self.variable
+            .map_or_else(|| env::var(name).ok(), |variable| variable(name))
+            .filter(|value| !value.is_empty())
+    }
+
+    /// A text that must be there.
+    pub fn text(&mut self, name: &str) -> String {
+        self.read(name).unwrap_or_else(|| {
+            self.faults.push(format!("{name} is not set"));
+            String::new()
+        })
+    }
+
+    /// A value that must be there and be well formed.
+    pub fn parsed<T: FromStr + Default>(&mut self, name: &str, form: &str) -> T {
+        let text = self.text(name);
+        text.parse().unwrap_or_else(|_| {
+            if !text.is_empty() {
+                self.faults.push(format!("{name} must be {form}, not `{text}`"));
+            }
+            T::default()
+        })
+    }
+
+    /// `value`, if nothing was wrong.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names every missing or malformed variable.
+    pub fn finish<T>(self, value: T) -> Result<T, SettingsError> {
+        if self.faults.is_empty() {
+            Ok(value)
+        } else {
+            Err(SettingsError(self.faults))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_is_told_at_once() {
+        let variable = |name: &str| match name {
+            "TABLE_NAME" => Some("table".to_owned()),
+            "TICKET_SECONDS" => Some("soon".to_owned()),
+            _ => None,
+        };
+        let mut settings = Settings {
+            variable: Some(variable),
+            ..Settings::new()
+        };
+        assert_eq!(settings.text("TABLE_NAME"), "table");
+        settings.text("RECEIPT_BUCKET");
+        settings.parsed::<u64>("TICKET_SECONDS", "a number of seconds");
+        let error = settings.finish(()).unwrap_err().to_string();
+        assert!(error.contains("RECEIPT_BUCKET is not set"), "{error}");
+        assert!(
+            error.contains("TICKET_SECONDS must be a number of seconds, not `soon`"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,272 @@
+//! Changes of expenses, receipts, people and policy. Every change writes the new state on condition of the version
+//! it was decided on, and its event in the same transaction (the transactional outbox).
+
+use jiff::Timestamp;
+use slipstream_domain::expense::{Command, Rejection, apply, decide};
+use slipstream_events::{
+    Actor, Cause, Event, EventBody, ExpenseChange, ExpenseId, ExpenseState, PersonEvent, PersonId, PolicyEvent,
+    PolicyState, ReceiptId, Role, Subject, SubmissionId,
+};
+
+use crate::{
+    keys::{self, Index, Key},
+    records::{ClaimRecord, EventRecord, PersonRecord, ReceiptRecord, StepRecord, expense_item, policy_item},
+    table::{Condition, IndexQuery, StoreError, Table, Transaction, item},
+};
+
+/// Why a change did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The rules do not allow it.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The table did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An event cannot be written as JSON.
+    #[error("an event cannot be written: {0}")]
+    Event(#[from] serde_json::Error),
+}
+
+impl ChangeError {
+    /// Whether someone else changed the same thing in between.
+    pub const fn is_conflict(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Condition(_)))
+    }
+}
+
+/// How often a change is decided anew because someone else was faster.
+const MAX_RACES: u32 = 8;
+
+/// The main table, said in the domain's terms.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// The table underneath.
+    pub table: Table,
+}
+
+impl Store {
+    /// The store in `table`.
+    pub const fn new(table: Table) -> Self {
+        Self { table }
+    }
+
+    /// The expense, as it is now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn expense(&self, id: ExpenseId) -> Result<Option<ExpenseState>, StoreError> {
+        self.table.get(&keys::expense(id)).await
+    }
+
+    /// The receipt, as it is now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn receipt(&self, id: ReceiptId) -> Result<Option<ReceiptRecord>, StoreError> {
+        self.table.get(&keys::receipt(id)).await
+    }
+
+    /// The person, as they are now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn person(&self, id: PersonId) -> Result<Option<PersonRecord>, StoreError> {
+        self.table.get(&keys::person(id)).await
+    }
+
+    /// Everyone with the role (eventually consistent).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn people_with(&self, role: Role) -> Result<Vec<PersonRecord>, StoreError> {
+        self.table
+            .query_all(&IndexQuery::of(Index::Owner, keys::people_with(role)))
+            .await
+    }
+
+    /// An approval step, as it is now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn step(&self, submission: SubmissionId, step: u32) -> Result<Option<StepRecord>, StoreError> {
+        self.table.get(&keys::step(submission, step)).await
+    }
+
+    /// Which execution has claimed the submission.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn claim(&self, submission: SubmissionId) -> Result<Option<ClaimRecord>, StoreError> {
+        self.table.get(&keys::claim(submission)).await
+    }
+
+    /// The policy that holds now: the built-in one until finance sets another.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn current_policy(&self) -> Result<PolicyState, StoreError> {
+        Ok(self.table.get(&keys::current_policy()).await?.unwrap_or_default())
+    }
+
+    /// A version of the policy.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn policy(&self, version: u32) -> Result<Option<PolicyState>, StoreError> {
+        if version == 0 {
+            return Ok(Some(PolicyState::default()));
+        }
+        self.table.get(&keys::policy(version)).await
+    }
+
+    /// A subject's events, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn history(&self, expense: ExpenseId) -> Result<Vec<EventRecord>, StoreError> {
+        self.table
+            .partition(&keys::expense(expense).pk, keys::EVENT_PREFIX)
+            .await
+    }
+
+    /// Decides `command` on the expense as it is now and writes the outcome; decides anew when someone else changed
+    /// it in between. `more` adds writes to the same transaction.
+    ///
+    /// # Errors
+    /// [`ChangeError::Rejected`] by the rules, or [`ChangeError::Store`].
+    pub async fn change_expense(
+        &self,
+        id: ExpenseId,
+        cause: &Cause,
+        command: &Command,
+    ) -> Result<ExpenseState, ChangeError> {
+        let mut races = 0;
+        loop {
+            let before = self.expense(id).await?;
+            let change = decide(before.as_ref(), command.clone())?;
+            let mut transaction = Transaction::default();
+            let (after, _) = add_expense_change(&mut transaction, before.as_ref(), change, cause)?;
+            match self.table.commit(transaction).await {
+                Ok(()) => return Ok(after),
+                Err(StoreError::Condition(_)) if races < MAX_RACES => races += 1,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Writes a person's profile, changed from `before`.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; [`ChangeError::is_conflict`] when someone else changed it in between.
+    pub async fn write_person(
+        &self,
+        before: Option<&PersonRecord>,
+        mut after: PersonRecord,
+        cause: &Cause,
+    ) -> Result<PersonRecord, ChangeError> {
+        after.state.version = before.map_or(0, |before| before.state.version) + 1;
+        let body = PersonEvent {
+            person: after.state.clone(),
+        };
+        let body = match before {
+            None => EventBody::PersonRegistered(Box::new(body)),
+            Some(_) => EventBody::PersonChanged(Box::new(body)),
+        };
+        let event = Event::new(Subject::person(after.state.id, after.state.version), body, cause);
+        let mut transaction = Transaction::default();
+        let condition = before.map_or_else(Condition::absent, |before| Condition::version(before.state.version));
+        transaction.put(&keys::person(after.state.id), after.to_item()?, Some(condition));
+        add_event(&mut transaction, &event)?;
+        self.table.commit(transaction).await?;
+        Ok(after)
+    }
+
+    /// Sets a new policy after the version `before`.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; [`ChangeError::is_conflict`] when someone else set one in between.
+    pub async fn write_policy(
+        &self,
+        before: &PolicyState,
+        mut after: PolicyState,
+        cause: &Cause,
+    ) -> Result<PolicyState, ChangeError> {
+        after.version = before.version + 1;
+        let body = EventBody::PolicyChanged(Box::new(PolicyEvent { policy: after.clone() }));
+        let event = Event::new(Subject::policy(u64::from(after.version)), body, cause);
+        let mut transaction = Transaction::default();
+        let condition = match before.version {
+            0 => Condition::absent(),
+            version => Condition::version(u64::from(version)),
+        };
+        transaction.put(&keys::current_policy(), policy_item(&after)?, Some(condition));
+        transaction.put(
+            &keys::policy(after.version),
+            policy_item(&after)?,
+            Some(Condition::absent()),
+        );
+        add_event(&mut transaction, &event)?;
+        self.table.commit(transaction).await?;
+        Ok(after)
+    }
+}
+
+/// Adds `change` of an expense to a transaction: the expense on condition of its version, and the event. Returns
+/// the expense after it, and the event.
+///
+/// # Errors
+/// [`ChangeError`].
+pub fn add_expense_change(
+    transaction: &mut Transaction,
+    before: Option<&ExpenseState>,
+    change: ExpenseChange,
+    cause: &Cause,
+) -> Result<(ExpenseState, Event), ChangeError> {
+    let after = apply(before, &change, cause.at)?;
+    let condition = before.map_or_else(Condition::absent, |before| Condition::version(before.version));
+    transaction.put(&keys::expense(after.id), expense_item(&after)?, Some(condition));
+    let event = Event::new(
+        Subject::expense(&after),
+        EventBody::of_expense(change, after.clone()),
+        cause,
+    );
+    add_event(transaction, &event)?;
+    Ok((after, event))
+}
+
+/// Adds a receipt's change to a transaction: the receipt on `condition`, and its event.
+///
+/// # Errors
+/// [`ChangeError`].
+pub fn add_receipt_change(
+    transaction: &mut Transaction,
+    after: &ReceiptRecord,
+    condition: Condition,
+    body: EventBody,
+    cause: &Cause,
+) -> Result<Event, ChangeError> {
+    transaction.put(&keys::receipt(after.state.id), after.to_item()?, Some(condition));
+    let event = Event::new(Subject::receipt(after.state.id, after.state.version), body, cause);
+    add_event(transaction, &event)?;
+    Ok(event)
+}
+
+/// Adds an event to a transaction. It is written once: a second one for the same version fails the transaction.
+fn add_event(transaction: &mut Transaction, event: &Event) -> Result<(), ChangeError> {
+    let record = EventRecord::new(event)?;
+    let day = keys::event_of_day(event.metadata.occurred_at, &event.metadata.id);
+    let key: Key = keys::event(&event.metadata.subject);
+    transaction.put(&key, item(&record, [day])?, Some(Condition::absent()));
+    Ok(())
+}
+
+/// The cause of what a part of the system does in reaction to `event`.
+pub fn reaction(name: &str, event: &Event, at: Timestamp) -> Cause {
+    Cause {
+        actor: Actor::System { name: name.to_owned() },
+        at,
+        correlation_id: event.metadata.correlation_id.clone(),
+        causation_id: Some(event.metadata.id.to_string()),
+    }
+}

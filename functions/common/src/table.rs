@@ -1,0 +1,505 @@
+//! The DynamoDB table: consistent reads, queries by page, and transactions that say which condition failed.
+
+use std::{collections::HashMap, time::Duration};
+
+use aws_sdk_dynamodb::{
+    Client,
+    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{AttributeValue, CancellationReason, ConditionCheck, Delete, Put, TransactWriteItem, Update},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::keys::{Entry, Index, Key, PK, SK};
+
+/// An item as DynamoDB holds it.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// Why the table did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A condition did not hold: someone else was here first. Trying the same again cannot help.
+    #[error("the condition of write {0:?} did not hold")]
+    Condition(Vec<usize>),
+    /// The service did not answer as it should; trying again can help.
+    #[error("the table is not available: {0}")]
+    Unavailable(String),
+    /// An item is not what this code writes.
+    #[error("an item cannot be read or written: {0}")]
+    Shape(#[from] serde_dynamo::Error),
+}
+
+fn unavailable<E: std::error::Error + Send + Sync + 'static, R: std::fmt::Debug + Send + Sync + 'static>(
+    error: SdkError<E, R>,
+) -> StoreError {
+    StoreError::Unavailable(DisplayErrorContext(error).to_string())
+}
+
+/// A page of a query.
+#[derive(Debug)]
+pub struct Page<T> {
+    /// What it holds.
+    pub items: Vec<T>,
+    /// Where the next page begins, if there may be one.
+    pub next: Option<Item>,
+}
+
+/// A query on an index: one partition, from a point on.
+#[derive(Debug, Clone)]
+pub struct IndexQuery {
+    /// Which index.
+    pub index: Index,
+    /// Its partition.
+    pub pk: String,
+    /// From this sort key on (inclusive).
+    pub from: Option<String>,
+    /// Up to this sort key (inclusive).
+    pub until: Option<String>,
+    /// The latest first.
+    pub descending: bool,
+    /// At most so many items a page.
+    pub limit: i32,
+}
+
+impl IndexQuery {
+    /// The whole partition, oldest first, a hundred at a time.
+    pub fn of(index: Index, pk: impl Into<String>) -> Self {
+        Self {
+            index,
+            pk: pk.into(),
+            from: None,
+            until: None,
+            descending: false,
+            limit: 100,
+        }
+    }
+}
+
+/// One table.
+#[derive(Debug, Clone)]
+pub struct Table {
+    client: Client,
+    name: String,
+}
+
+impl Table {
+    /// The table of that name.
+    pub fn new(client: Client, name: impl Into<String>) -> Self {
+        Self {
+            client,
+            name: name.into(),
+        }
+    }
+
+    /// The item at `key`, as it is now (a strongly consistent read).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, StoreError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .key(PK, AttributeValue::S(key.pk.clone()))
+            .key(SK, AttributeValue::S(key.sk.clone()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        Ok(answer.item.map(serde_dynamo::from_item).transpose()?)
+    }
+
+    /// Writes one item, whatever was there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn put(&self, key: &Key, item: Item) -> Result<(), StoreError> {
+        let mut transaction = Transaction::default();
+        transaction.put(key, item, None);
+        self.commit(transaction).await
+    }
+
+    /// A page of an index. Indexes are eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn query<T: DeserializeOwned>(
+        &self,
+        query: &IndexQuery,
+        start: Option<Item>,
+    ) -> Result<Page<T>, StoreError> {
+        let sort = match (&query.from, &query.until) {
+            (Some(_), Some(_)) => " AND #sk BETWEEN :from AND :until",
+            (Some(_), None) => " AND #sk >= :from",
+            (None, Some(_)) => " AND #sk <= :until",
+            (None, None) => "",
+        };
+        let mut request = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(query.index.name())
+            .key_condition_expression(format!("#pk = :pk{sort}"))
+            .expression_attribute_names("#pk", query.index.pk())
+            .expression_attribute_values(":pk", AttributeValue::S(query.pk.clone()))
+            .scan_index_forward(!query.descending)
+            .limit(query.limit)
+            .set_exclusive_start_key(start);
+        if !sort.is_empty() {
+            request = request.expression_attribute_names("#sk", query.index.sk());
+        }
+        for (name, value) in [(":from", &query.from), (":until", &query.until)] {
+            if let Some(value) = value {
+                request = request.expression_attribute_values(name, AttributeValue::S(value.clone()));
+            }
+        }
+        let answer = request.send().await.map_err(unavailable)?;
+        let items = answer.items.unwrap_or_default();
+        Ok(Page {
+            items: serde_dynamo::from_items(items)?,
+            next: answer.last_evaluated_key,
+        })
+    }
+
+    /// Everything in an index's partition, page by page.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn query_all<T: DeserializeOwned>(&self, query: &IndexQuery) -> Result<Vec<T>, StoreError> {
+        let mut all = Vec::new();
+        let mut start = None;
+        loop {
+            let page = self.query(query, start).await?;
+            all.extend(page.items);
+            start = page.next;
+            if start.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// The items of one partition whose sort key begins with `prefix`, in order, as they are now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn partition<T: DeserializeOwned>(&self, pk: &str, prefix: &str) -> Result<Vec<T>, StoreError> {
+        let mut all = Vec::new();
+        let mut start = None;
+        loop {
+            let answer = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
+                .expression_attribute_names("#pk", PK)
+                .expression_attribute_names("#sk", SK)
+                .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
+                .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
+                .consistent_read(true)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(unavailable)?;
+            all.extend(serde_dynamo::from_items(answer.items.unwrap_or_default())?);
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Carries out all writes or none. A conflict with another transaction is tried again.
+    ///
+    /// # Errors
+    /// [`StoreError::Condition`] with the indexes of the writes whose condition failed, in the order in which they
+    /// were added.
+    pub async fn commit(&self, transaction: Transaction) -> Result<(), StoreError> {
+        let items: Vec<_> = transaction
+            .writes
+            .into_iter()
+            .map(|write| write.into_item(&self.name))
+            .collect();
+        let mut attempt = 0;
+        loop {
+            let error = match self
+                .client
+                .transact_write_items()
+                .set_transact_items(Some(items.clone()))
+                .send()
+                .await
+            {
+                Ok(_) => return Ok(()),
+                Err(error) => error,
+            };
+            let verdict = match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                    judge(cancelled.cancellation_reasons())
+                }
+                Some(other) if other.code() == Some("TransactionInProgressException") => Verdict::Again,
+                _ => Verdict::Other,
+            };
+            match verdict {
+                Verdict::Condition(failed) => return Err(StoreError::Condition(failed)),
+                Verdict::Again if attempt < MAX_CONFLICTS => {
+                    attempt += 1;
+                    let ceiling = 20u64 << attempt;
+                    tokio::time::sleep(Duration::from_millis(rand::random_range(5..ceiling))).await;
+                }
+                Verdict::Again | Verdict::Other => return Err(unavailable(error)),
+            }
+        }
+    }
+}
+
+/// How often a transaction that conflicts with another is tried again: about two seconds in all.
+const MAX_CONFLICTS: u32 = 6;
+
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Condition(Vec<usize>),
+    Again,
+    Other,
+}
+
+/// What a cancelled transaction means
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>): a failed condition
+/// is an answer; a conflict or throttling alone is a reason to try again.
+fn judge(reasons: &[CancellationReason]) -> Verdict {
+    let codes = reasons.iter().map(|reason| reason.code().unwrap_or("None"));
+    let failed: Vec<usize> = codes
+        .clone()
+        .enumerate()
+        .filter(|(_, code)| *code == "ConditionalCheckFailed")
+        .map(|(at, _)| at)
+        .collect();
+    let passing = |code: &str| {
+        matches!(
+            code,
+            "None" | "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"
+        )
+    };
+    if !failed.is_empty() {
+        Verdict::Condition(failed)
+    } else if codes.clone().all(passing) && codes.clone().any(|code| code != "None") {
+        Verdict::Again
+    } else {
+        Verdict::Other
+    }
+}
+
+/// A condition on a write, with its names and values.
+#[derive(Debug, Clone, Default)]
+pub struct Condition {
+    expression: String,
+    names: HashMap<String, String>,
+    values: Item,
+}
+
+impl Condition {
+    /// A condition such as `#status = :pending`.
+    pub fn new(expression: &str) -> Self {
+        Self {
+            expression: expression.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// There is no such item yet.
+    pub fn absent() -> Self {
+        Self::new("attribute_not_exists(#pk)").name("#pk", PK)
+    }
+
+    /// The item has this version.
+    pub fn version(version: u64) -> Self {
+        Self::new("#version = :version")
+            .name("#version", "version")
+            .value(":version", number(version))
+    }
+
+    /// Names an attribute.
+    #[must_use]
+    pub fn name(mut self, name: &str, attribute: &str) -> Self {
+        self.names.insert(name.to_owned(), attribute.to_owned());
+        self
+    }
+
+    /// Gives a value.
+    #[must_use]
+    pub fn value(mut self, name: &str, value: AttributeValue) -> Self {
+        self.values.insert(name.to_owned(), value);
+        self
+    }
+}
+
+/// A number as an attribute.
+pub fn number(value: impl std::fmt::Display) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// A text as an attribute.
+pub fn text(value: impl std::fmt::Display) -> AttributeValue {
+    AttributeValue::S(value.to_string())
+}
+
+#[derive(Debug, Clone)]
+enum Write {
+    Put {
+        item: Item,
+        condition: Option<Condition>,
+    },
+    Update {
+        key: Key,
+        update: String,
+        condition: Condition,
+    },
+    Check {
+        key: Key,
+        condition: Condition,
+    },
+    Delete {
+        key: Key,
+    },
+}
+
+impl Write {
+    fn into_item(self, table: &str) -> TransactWriteItem {
+        let key_of = |key: Key| HashMap::from([(PK.to_owned(), text(key.pk)), (SK.to_owned(), text(key.sk))]);
+        let some = |map: HashMap<String, String>| (!map.is_empty()).then_some(map);
+        let values = |map: Item| (!map.is_empty()).then_some(map);
+        let item = TransactWriteItem::builder();
+        // The builders fail only where a required member is missing; all of them are given here.
+        match self {
+            Self::Put {
+                item: content,
+                condition,
+            } => {
+                let condition = condition.unwrap_or_default();
+                let put = Put::builder()
+                    .table_name(table)
+                    .set_item(Some(content))
+                    .set_condition_expression(Some(condition.expression).filter(|expression| !expression.is_empty()))
+                    .set_expression_attribute_names(some(condition.names))
+                    .set_expression_attribute_values(values(condition.values));
+                item.set_put(put.build().ok())
+            }
+            Self::Update { key, update, condition } => {
+                let update = Update::builder()
+                    .table_name(table)
+                    .set_key(Some(key_of(key)))
+                    .update_expression(update)
+                    .set_condition_expression(Some(condition.expression).filter(|expression| !expression.is_empty()))
+                    .set_expression_attribute_names(some(condition.names))
+                    .set_expression_attribute_values(values(condition.values));
+                item.set_update(update.build().ok())
+            }
+            Self::Check { key, condition } => {
+                let check = ConditionCheck::builder()
+                    .table_name(table)
+                    .set_key(Some(key_of(key)))
+                    .condition_expression(condition.expression)
+                    .set_expression_attribute_names(some(condition.names))
+                    .set_expression_attribute_values(values(condition.values));
+                item.set_condition_check(check.build().ok())
+            }
+            Self::Delete { key } => item.set_delete(
+                Delete::builder()
+                    .table_name(table)
+                    .set_key(Some(key_of(key)))
+                    .build()
+                    .ok(),
+            ),
+        }
+        .build()
+    }
+}
+
+/// Writes that happen together or not at all. At most 100.
+#[derive(Debug, Clone, Default)]
+pub struct Transaction {
+    writes: Vec<Write>,
+}
+
+impl Transaction {
+    /// Writes an item.
+    pub fn put(&mut self, key: &Key, mut item: Item, condition: Option<Condition>) {
+        item.insert(PK.to_owned(), text(&key.pk));
+        item.insert(SK.to_owned(), text(&key.sk));
+        self.writes.push(Write::Put { item, condition });
+    }
+
+    /// Changes an item. `condition` carries the names and values of the update expression too.
+    pub fn update(&mut self, key: &Key, update: &str, condition: Condition) {
+        self.writes.push(Write::Update {
+            key: key.clone(),
+            update: update.to_owned(),
+            condition,
+        });
+    }
+
+    /// Only checks a condition.
+    pub fn check(&mut self, key: &Key, condition: Condition) {
+        self.writes.push(Write::Check {
+            key: key.clone(),
+            condition,
+        });
+    }
+
+    /// Deletes an item.
+    pub fn delete(&mut self, key: &Key) {
+        self.writes.push(Write::Delete { key: key.clone() });
+    }
+
+    /// How many writes there are; the index that the next one gets.
+    pub fn len(&self) -> usize {
+        self.writes.len()
+    }
+
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+}
+
+/// An item from `value`, standing at `entries` in the indexes.
+///
+/// # Errors
+/// [`StoreError::Shape`] when `value` is not a map.
+pub fn item(value: &impl Serialize, entries: impl IntoIterator<Item = Entry>) -> Result<Item, StoreError> {
+    let mut item: Item = serde_dynamo::to_item(value)?;
+    for entry in entries {
+        item.insert(entry.index.pk().to_owned(), text(entry.pk));
+        item.insert(entry.index.sk().to_owned(), text(entry.sk));
+    }
+    Ok(item)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reasons(codes: &[&str]) -> Vec<CancellationReason> {
+        codes
+            .iter()
+            .map(|code| CancellationReason::builder().code(*code).build())
+            .collect()
+    }
+
+    #[test]
+    fn a_failed_condition_is_an_answer_even_beside_a_conflict() {
+        let verdict = judge(&reasons(&["None", "ConditionalCheckFailed", "TransactionConflict"]));
+        assert_eq!(verdict, Verdict::Condition(vec![1]));
+    }
+
+    #[test]
+    fn conflicts_and_throttling_alone_are_tried_again() {
+        assert_eq!(judge(&reasons(&["None", "TransactionConflict"])), Verdict::Again);
+        assert_eq!(judge(&reasons(&["ThrottlingError", "None"])), Verdict::Again);
+    }
+
+    #[test]
+    fn anything_else_is_told() {
+        assert_eq!(judge(&reasons(&["ValidationError"])), Verdict::Other);
+        assert_eq!(judge(&reasons(&["None"])), Verdict::Other);
+        assert_eq!(judge(&[]), Verdict::Other);
+    }
+}
