@@ -31,10 +31,7 @@ pub fn choose(submitter: PersonId, candidates: Candidates<'_>, today: Date) -> R
     let delegate = manager.and_then(|manager| {
         let delegation = manager.delegation.as_ref()?;
         let now = delegation.from <= today && today <= delegation.until;
-        candidates
-            .delegate
-            .filter(|delegate| now && delegate.id == delegation.delegate)
-            .filter(may)
+        candidates.delegate.filter(|delegate| now && delegate.id == delegation.delegate).filter(may)
     });
     delegate
         .or(manager.filter(may))
@@ -74,18 +71,9 @@ mod tests {
 
     #[test]
     fn who_is_asked() {
-        let away = |from, until| PersonState {
-            delegation: Some(Delegation {
-                delegate: id(3),
-                from,
-                until,
-            }),
-            ..person(2)
-        };
-        let inactive = |n| PersonState {
-            active: false,
-            ..person(n)
-        };
+        let away =
+            |from, until| PersonState { delegation: Some(Delegation { delegate: id(3), from, until }), ..person(2) };
+        let inactive = |n| PersonState { active: false, ..person(n) };
         let (first, last) = (date(2026, 4, 1), date(2026, 4, 14));
         struct Case {
             name: &'static str,
@@ -106,80 +94,28 @@ mod tests {
             case("no manager: finance", None, None, &[person(9), person(8)], Ok(8)),
             case("own manager: finance", Some(person(1)), None, &[person(9)], Ok(9)),
             case("manager left: finance", Some(inactive(2)), None, &[person(9)], Ok(9)),
-            case(
-                "the delegate on the first day",
-                Some(away(today(), last)),
-                Some(person(3)),
-                &[],
-                Ok(3),
-            ),
-            case(
-                "the delegate on the last day",
-                Some(away(first, today())),
-                Some(person(3)),
-                &[],
-                Ok(3),
-            ),
-            case(
-                "not before the delegation",
-                Some(away(date(2026, 4, 8), last)),
-                Some(person(3)),
-                &[],
-                Ok(2),
-            ),
-            case(
-                "not after the delegation",
-                Some(away(first, date(2026, 4, 6))),
-                Some(person(3)),
-                &[],
-                Ok(2),
-            ),
-            case(
-                "delegate left: the manager",
-                Some(away(first, last)),
-                Some(inactive(3)),
-                &[],
-                Ok(2),
-            ),
-            case(
-                "finance is the submitter: the next",
-                None,
-                None,
-                &[person(1), person(9)],
-                Ok(9),
-            ),
+            case("the delegate on the first day", Some(away(today(), last)), Some(person(3)), &[], Ok(3)),
+            case("the delegate on the last day", Some(away(first, today())), Some(person(3)), &[], Ok(3)),
+            case("not before the delegation", Some(away(date(2026, 4, 8), last)), Some(person(3)), &[], Ok(2)),
+            case("not after the delegation", Some(away(first, date(2026, 4, 6))), Some(person(3)), &[], Ok(2)),
+            case("delegate left: the manager", Some(away(first, last)), Some(inactive(3)), &[], Ok(2)),
+            case("finance is the submitter: the next", None, None, &[person(1), person(9)], Ok(9)),
             case("finance left", None, None, &[inactive(9)], Err(NobodyToAsk)),
             case("nobody", None, None, &[], Err(NobodyToAsk)),
         ] {
-            let candidates = Candidates {
-                manager: case.manager.as_ref(),
-                delegate: case.delegate.as_ref(),
-                finance: &case.finance,
-            };
-            assert_eq!(
-                choose(id(1), candidates, today()),
-                case.expected.map(id),
-                "{}",
-                case.name
-            );
+            let candidates =
+                Candidates { manager: case.manager.as_ref(), delegate: case.delegate.as_ref(), finance: &case.finance };
+            assert_eq!(choose(id(1), candidates, today()), case.expected.map(id), "{}", case.name);
         }
     }
 
     #[test]
     fn a_delegate_who_is_the_submitter_is_passed_over() {
         let manager = PersonState {
-            delegation: Some(Delegation {
-                delegate: id(1),
-                from: today(),
-                until: today(),
-            }),
+            delegation: Some(Delegation { delegate: id(1), from: today(), until: today() }),
             ..person(2)
         };
-        let candidates = Candidates {
-            manager: Some(&manager),
-            delegate: Some(&person(1)),
-            finance: &[],
-        };
+        let candidates = Candidates { manager: Some(&manager), delegate: Some(&person(1)), finance: &[] };
         assert_eq!(choose(id(1), candidates, today()), Ok(id(2)));
     }
 

@@ -61,51 +61,19 @@ const WORDS: &[(Category, &[&str])] = &[
     ),
     (
         Category::Communication,
-        &[
-            "phone", "mobile", "telecom", "prepaid", "postage", "post", "stamp", "courier", "porto",
-        ],
+        &["phone", "mobile", "telecom", "prepaid", "postage", "post", "stamp", "courier", "porto"],
     ),
     (
         Category::Training,
-        &[
-            "course",
-            "seminar",
-            "conference",
-            "training",
-            "book",
-            "bookshop",
-            "buchhandlung",
-            "librairie",
-        ],
+        &["course", "seminar", "conference", "training", "book", "bookshop", "buchhandlung", "librairie"],
     ),
     (
         Category::Equipment,
-        &[
-            "computer",
-            "electronics",
-            "elektronik",
-            "hardware",
-            "software",
-            "license",
-            "monitor",
-            "keyboard",
-            "cable",
-        ],
+        &["computer", "electronics", "elektronik", "hardware", "software", "license", "monitor", "keyboard", "cable"],
     ),
     (
         Category::OfficeSupplies,
-        &[
-            "stationery",
-            "paper",
-            "office",
-            "büro",
-            "printer",
-            "toner",
-            "ink",
-            "pen",
-            "papeterie",
-            "alat tulis",
-        ],
+        &["stationery", "paper", "office", "büro", "printer", "toner", "ink", "pen", "papeterie", "alat tulis"],
     ),
     (
         Category::Meals,
@@ -161,10 +129,7 @@ pub fn suggest(merchant: Option<&str>, items: &[String]) -> Category {
     seen.extend(words(merchant.unwrap_or_default()).into_iter().map(|word| (word, 3)));
     seen.extend(items.iter().flat_map(|item| words(item)).map(|word| (word, 1)));
     let score = |list: &[&str]| -> u32 {
-        seen.iter()
-            .filter(|(word, _)| list.contains(&word.as_str()))
-            .map(|(_, weight)| weight)
-            .sum()
+        seen.iter().filter(|(word, _)| list.contains(&word.as_str())).map(|(_, weight)| weight).sum()
     };
     WORDS
         .iter()
@@ -182,18 +147,9 @@ mod tests {
     fn words_on_the_receipt_suggest_a_category() {
         let items = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>();
         assert_eq!(suggest(Some("Café Lindenhof"), &[]), Category::Meals);
-        assert_eq!(
-            suggest(Some("Hotel Seeblick"), &items(&["Room", "Breakfast", "Parking"])),
-            Category::Lodging
-        );
-        assert_eq!(
-            suggest(Some("City Parkhaus GmbH"), &items(&["Parken 2 h"])),
-            Category::Vehicle
-        );
-        assert_eq!(
-            suggest(Some("Meyer & Sons"), &items(&["NASI GORENG", "TEH TARIK"])),
-            Category::Meals
-        );
+        assert_eq!(suggest(Some("Hotel Seeblick"), &items(&["Room", "Breakfast", "Parking"])), Category::Lodging);
+        assert_eq!(suggest(Some("City Parkhaus GmbH"), &items(&["Parken 2 h"])), Category::Vehicle);
+        assert_eq!(suggest(Some("Meyer & Sons"), &items(&["NASI GORENG", "TEH TARIK"])), Category::Meals);
         assert_eq!(suggest(Some("Meyer & Sons"), &[]), Category::Other);
         assert_eq!(suggest(None, &[]), Category::Other);
     }

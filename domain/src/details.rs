@@ -26,20 +26,11 @@ pub fn problems(details: &ExpenseDetails) -> Vec<FieldProblem> {
     let mut text = |field, value: &Option<String>, longest: usize| {
         if let Some(value) = value {
             if value.trim().is_empty() {
-                found.push(FieldProblem {
-                    field,
-                    remedy: "give some text or leave the field out".to_owned(),
-                });
+                found.push(FieldProblem { field, remedy: "give some text or leave the field out".to_owned() });
             } else if value.chars().count() > longest {
-                found.push(FieldProblem {
-                    field,
-                    remedy: format!("give at most {longest} characters"),
-                });
+                found.push(FieldProblem { field, remedy: format!("give at most {longest} characters") });
             } else if value.chars().any(|c| c.is_control() && !(field == "note" && c == '\n')) {
-                found.push(FieldProblem {
-                    field,
-                    remedy: "leave out control characters".to_owned(),
-                });
+                found.push(FieldProblem { field, remedy: "leave out control characters".to_owned() });
             }
         }
     };
@@ -49,10 +40,7 @@ pub fn problems(details: &ExpenseDetails) -> Vec<FieldProblem> {
     text("note", &details.note, MAX_NOTE);
     let mut money = |field, value: Option<Money>| {
         if value.is_some_and(|money| money.minor_units.unsigned_abs() > MAX_MINOR_UNITS.unsigned_abs()) {
-            found.push(FieldProblem {
-                field,
-                remedy: format!("give at most {MAX_MINOR_UNITS} minor units"),
-            });
+            found.push(FieldProblem { field, remedy: format!("give at most {MAX_MINOR_UNITS} minor units") });
         }
     };
     money("amount", details.amount);
@@ -60,10 +48,7 @@ pub fn problems(details: &ExpenseDetails) -> Vec<FieldProblem> {
     money("tax", details.tax);
     if let (Some(amount), Some(tax)) = (details.amount, details.tax) {
         if amount.currency != tax.currency {
-            found.push(FieldProblem {
-                field: "tax",
-                remedy: format!("give the tax in {}", amount.currency),
-            });
+            found.push(FieldProblem { field: "tax", remedy: format!("give the tax in {}", amount.currency) });
         }
     }
     found

@@ -152,18 +152,9 @@ impl Command {
             Self::Edit { .. } => Action::Edit,
             Self::Submit { .. } => Action::Submit,
             Self::RequestApproval { .. } => Action::RequestApproval,
-            Self::Decide {
-                decision: Decision::Approve { .. },
-                ..
-            } => Action::Approve,
-            Self::Decide {
-                decision: Decision::Reject { .. },
-                ..
-            } => Action::Reject,
-            Self::Decide {
-                decision: Decision::RequestChanges { .. },
-                ..
-            } => Action::RequestChanges,
+            Self::Decide { decision: Decision::Approve { .. }, .. } => Action::Approve,
+            Self::Decide { decision: Decision::Reject { .. }, .. } => Action::Reject,
+            Self::Decide { decision: Decision::RequestChanges { .. }, .. } => Action::RequestChanges,
             Self::Withdraw => Action::Withdraw,
             Self::Expire { .. } => Action::Expire,
             Self::Reimburse { .. } => Action::Reimburse,
@@ -233,10 +224,7 @@ pub fn decide(state: Option<&ExpenseState>, command: Command) -> Result<ExpenseC
     if next_status(state.map(|state| state.status), action).is_none() {
         return Err(match state {
             Some(_) if action == Action::Draft => Rejection::Existence("the expense exists already"),
-            Some(state) => Rejection::NotAllowed {
-                status: state.status,
-                verb: action.verb(),
-            },
+            Some(state) => Rejection::NotAllowed { status: state.status, verb: action.verb() },
             None => Rejection::Existence("there is no such expense"),
         });
     }
@@ -245,22 +233,11 @@ pub fn decide(state: Option<&ExpenseState>, command: Command) -> Result<ExpenseC
         problems => Err(Rejection::Invalid(problems)),
     };
     let Some(state) = state else {
-        let Command::Draft {
-            id,
-            owner,
-            details,
-            receipt,
-        } = command
-        else {
+        let Command::Draft { id, owner, details, receipt } = command else {
             return Err(Rejection::Existence("there is no such expense"));
         };
         valid(&details)?;
-        return Ok(ExpenseChange::Drafted(Drafted {
-            id,
-            owner,
-            details,
-            receipt,
-        }));
+        return Ok(ExpenseChange::Drafted(Drafted { id, owner, details, receipt }));
     };
     let current = |submission: u32| match submission {
         submission if submission == state.submission => Ok(()),
@@ -270,72 +247,40 @@ pub fn decide(state: Option<&ExpenseState>, command: Command) -> Result<ExpenseC
         Command::Draft { .. } => return Err(Rejection::Existence("the expense exists already")),
         Command::Edit { details } => {
             valid(&details)?;
-            ExpenseChange::Edited(Edited {
-                before: state.details.clone(),
-                after: details,
-            })
+            ExpenseChange::Edited(Edited { before: state.details.clone(), after: details })
         }
         Command::Submit { policy_version } => {
             let missing = details::missing(&state.details);
             if !missing.is_empty() {
                 return Err(Rejection::Missing(missing));
             }
-            ExpenseChange::Submitted(Submitted {
-                submission: state.submission + 1,
-                policy_version,
-            })
+            ExpenseChange::Submitted(Submitted { submission: state.submission + 1, policy_version })
         }
-        Command::RequestApproval {
-            submission,
-            step,
-            approver,
-            due_at,
-        } => {
+        Command::RequestApproval { submission, step, approver, due_at } => {
             current(submission)?;
             if approver == state.owner {
                 return Err(Rejection::OwnExpense);
             }
-            ExpenseChange::ApprovalRequested(ApprovalRequested {
-                submission,
-                step,
-                approver,
-                due_at,
-            })
+            ExpenseChange::ApprovalRequested(ApprovalRequested { submission, step, approver, due_at })
         }
-        Command::Decide {
-            submission,
-            step,
-            by,
-            decision,
-        } => {
+        Command::Decide { submission, step, by, decision } => {
             current(submission)?;
             if by == state.owner {
                 return Err(Rejection::OwnExpense);
             }
             match decision {
-                Decision::Approve { comment } => ExpenseChange::Approved(Approved {
-                    submission,
-                    step,
-                    decided_by: by,
-                    comment,
-                }),
-                Decision::Reject { reason } => ExpenseChange::Rejected(Rejected {
-                    submission,
-                    step,
-                    decided_by: by,
-                    reason,
-                }),
-                Decision::RequestChanges { comment } => ExpenseChange::ChangesRequested(ChangesRequested {
-                    submission,
-                    step,
-                    decided_by: by,
-                    comment,
-                }),
+                Decision::Approve { comment } => {
+                    ExpenseChange::Approved(Approved { submission, step, decided_by: by, comment })
+                }
+                Decision::Reject { reason } => {
+                    ExpenseChange::Rejected(Rejected { submission, step, decided_by: by, reason })
+                }
+                Decision::RequestChanges { comment } => {
+                    ExpenseChange::ChangesRequested(ChangesRequested { submission, step, decided_by: by, comment })
+                }
             }
         }
-        Command::Withdraw => ExpenseChange::Withdrawn(Withdrawn {
-            submission: state.submission,
-        }),
+        Command::Withdraw => ExpenseChange::Withdrawn(Withdrawn { submission: state.submission }),
         Command::Expire { submission, step } => {
             current(submission)?;
             ExpenseChange::SubmissionExpired(SubmissionExpired { submission, step })
@@ -385,19 +330,11 @@ pub fn apply(state: Option<&ExpenseState>, change: &ExpenseChange, at: Timestamp
         }
         (Some(state), _, Some(status)) => (state, status),
         (Some(state), _, None) => {
-            return Err(Rejection::NotAllowed {
-                status: state.status,
-                verb: action.verb(),
-            });
+            return Err(Rejection::NotAllowed { status: state.status, verb: action.verb() });
         }
         (None, _, _) => return Err(Rejection::Existence("there is no such expense")),
     };
-    let mut after = ExpenseState {
-        version: state.version + 1,
-        status,
-        updated_at: at,
-        ..state.clone()
-    };
+    let mut after = ExpenseState { version: state.version + 1, status, updated_at: at, ..state.clone() };
     match change {
         ExpenseChange::Edited(edited) => after.details = edited.after.clone(),
         ExpenseChange::Submitted(submitted) => after.submission = submitted.submission,
@@ -449,12 +386,7 @@ mod tests {
     }
 
     fn command(action: Action) -> Command {
-        let decide = |decision| Command::Decide {
-            submission: 2,
-            step: 1,
-            by: manager(),
-            decision,
-        };
+        let decide = |decision| Command::Decide { submission: 2, step: 1, by: manager(), decision };
         match action {
             Action::Draft => Command::Draft {
                 id: ExpenseId::derived_from(&["test"]),
@@ -462,26 +394,14 @@ mod tests {
                 details: complete(),
                 receipt: None,
             },
-            Action::Edit => Command::Edit {
-                details: ExpenseDetails {
-                    note: Some("n".to_owned()),
-                    ..complete()
-                },
-            },
+            Action::Edit => Command::Edit { details: ExpenseDetails { note: Some("n".to_owned()), ..complete() } },
             Action::Submit => Command::Submit { policy_version: 1 },
-            Action::RequestApproval => Command::RequestApproval {
-                submission: 2,
-                step: 1,
-                approver: manager(),
-                due_at: Timestamp::UNIX_EPOCH,
-            },
+            Action::RequestApproval => {
+                Command::RequestApproval { submission: 2, step: 1, approver: manager(), due_at: Timestamp::UNIX_EPOCH }
+            }
             Action::Approve => decide(Decision::Approve { comment: None }),
-            Action::Reject => decide(Decision::Reject {
-                reason: "no".to_owned(),
-            }),
-            Action::RequestChanges => decide(Decision::RequestChanges {
-                comment: "why".to_owned(),
-            }),
+            Action::Reject => decide(Decision::Reject { reason: "no".to_owned() }),
+            Action::RequestChanges => decide(Decision::RequestChanges { comment: "why".to_owned() }),
             Action::Withdraw => Command::Withdraw,
             Action::Expire => Command::Expire { submission: 2, step: 1 },
             Action::Reimburse => Command::Reimburse { reference: None },
@@ -509,21 +429,15 @@ mod tests {
             (Some(S::ChangesRequested), A::Delete, S::Deleted),
         ]
     };
-    const PAYOUT: (Option<ExpenseStatus>, Action, ExpenseStatus) = (
-        Some(ExpenseStatus::Approved),
-        Action::Reimburse,
-        ExpenseStatus::Reimbursed,
-    );
+    const PAYOUT: (Option<ExpenseStatus>, Action, ExpenseStatus) =
+        (Some(ExpenseStatus::Approved), Action::Reimburse, ExpenseStatus::Reimbursed);
 
     #[test]
     fn every_command_in_every_state_does_what_the_arrows_say() {
         let states = std::iter::once(None).chain(ExpenseStatus::ALL.map(Some));
         for status in states {
             for action in Action::ALL {
-                let arrow = ARROWS
-                    .iter()
-                    .chain([&PAYOUT])
-                    .find(|(from, by, _)| (*from, *by) == (status, action));
+                let arrow = ARROWS.iter().chain([&PAYOUT]).find(|(from, by, _)| (*from, *by) == (status, action));
                 let state = status.map(expense);
                 match (decide(state.as_ref(), command(action)), arrow) {
                     (Ok(change), Some((_, _, to))) => {
@@ -540,10 +454,7 @@ mod tests {
 
     #[test]
     fn a_submission_needs_everything_an_approver_asks_for() {
-        let state = ExpenseState {
-            details: ExpenseDetails::default(),
-            ..expense(ExpenseStatus::Draft)
-        };
+        let state = ExpenseState { details: ExpenseDetails::default(), ..expense(ExpenseStatus::Draft) };
         assert_eq!(
             decide(Some(&state), Command::Submit { policy_version: 0 }),
             Err(Rejection::Missing(vec!["merchant", "date", "amount", "category"]))
@@ -554,35 +465,18 @@ mod tests {
     fn a_decision_on_an_earlier_submission_leads_to_nothing() {
         let state = expense(ExpenseStatus::Submitted);
         let decision = Decision::Approve { comment: None };
-        let command = Command::Decide {
-            submission: 1,
-            step: 1,
-            by: manager(),
-            decision,
-        };
-        assert_eq!(
-            decide(Some(&state), command),
-            Err(Rejection::SubmissionOver { submission: 1 })
-        );
+        let command = Command::Decide { submission: 1, step: 1, by: manager(), decision };
+        assert_eq!(decide(Some(&state), command), Err(Rejection::SubmissionOver { submission: 1 }));
     }
 
     #[test]
     fn no_one_decides_on_their_own_expense() {
         let state = expense(ExpenseStatus::Submitted);
         let decision = Decision::Approve { comment: None };
-        let own = Command::Decide {
-            submission: 2,
-            step: 1,
-            by: owner(),
-            decision,
-        };
+        let own = Command::Decide { submission: 2, step: 1, by: owner(), decision };
         assert_eq!(decide(Some(&state), own), Err(Rejection::OwnExpense));
-        let asked = Command::RequestApproval {
-            submission: 2,
-            step: 1,
-            approver: owner(),
-            due_at: Timestamp::UNIX_EPOCH,
-        };
+        let asked =
+            Command::RequestApproval { submission: 2, step: 1, approver: owner(), due_at: Timestamp::UNIX_EPOCH };
         assert_eq!(decide(Some(&state), asked), Err(Rejection::OwnExpense));
     }
 

@@ -20,10 +20,7 @@ pub struct Context {
 
 /// What was read of a receipt; `None` when nothing on it looks like one.
 pub fn draft(analysis: &Analysis, context: Context) -> Option<ExpenseDetails> {
-    let document = analysis
-        .expense_documents
-        .iter()
-        .max_by_key(|document| evidence(document))?;
+    let document = analysis.expense_documents.iter().max_by_key(|document| evidence(document))?;
     let currency = currency(document).or(context.currency);
     let amount = amount(document, currency);
     let merchant = merchant(document);
@@ -33,14 +30,7 @@ pub fn draft(analysis: &Analysis, context: Context) -> Option<ExpenseDetails> {
     }
     let tax = amount.and_then(|amount| tax(document, amount));
     let category = category::suggest(merchant.as_deref(), &items(document));
-    Some(ExpenseDetails {
-        merchant,
-        date,
-        amount,
-        tax,
-        category: Some(category),
-        ..ExpenseDetails::default()
-    })
+    Some(ExpenseDetails { merchant, date, amount, tax, category: Some(category), ..ExpenseDetails::default() })
 }
 
 fn evidence(document: &ExpenseDocument) -> usize {
@@ -49,10 +39,7 @@ fn evidence(document: &ExpenseDocument) -> usize {
 }
 
 fn of_type<'a>(document: &'a ExpenseDocument, name: &'a str) -> impl Iterator<Item = &'a Field> {
-    document
-        .summary_fields
-        .iter()
-        .filter(move |field| field.field_type.text == name)
+    document.summary_fields.iter().filter(move |field| field.field_type.text == name)
 }
 
 /// The surest first.
@@ -65,27 +52,14 @@ fn by_confidence<'a>(fields: impl Iterator<Item = &'a Field>) -> Vec<&'a Field> 
 /// The vendor's name on one line: `VENDOR_NAME`, or a `NAME` in the vendor's block.
 fn merchant(document: &ExpenseDocument) -> Option<String> {
     let vendor_block = |field: &&Field| {
-        field
-            .group_properties
-            .iter()
-            .any(|group| group.types.iter().any(|kind| kind.starts_with("VENDOR")))
+        field.group_properties.iter().any(|group| group.types.iter().any(|kind| kind.starts_with("VENDOR")))
     };
     let names = by_confidence(of_type(document, "VENDOR_NAME"));
     let block = by_confidence(of_type(document, "NAME").filter(vendor_block));
     names.into_iter().chain(block).find_map(|field| {
-        let name: String = field
-            .value_detection
-            .text
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ");
-        let name: String = name
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(details::MAX_MERCHANT)
-            .collect::<String>()
-            .trim()
-            .to_owned();
+        let name: String = field.value_detection.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let name: String =
+            name.chars().filter(|c| !c.is_control()).take(details::MAX_MERCHANT).collect::<String>().trim().to_owned();
         name.chars().any(char::is_alphabetic).then_some(name)
     })
 }
@@ -93,14 +67,12 @@ fn merchant(document: &ExpenseDocument) -> Option<String> {
 /// The total, or where there is none what was paid, or the subtotal.
 fn amount(document: &ExpenseDocument, currency: Option<Currency>) -> Option<Money> {
     let currency = currency?;
-    ["TOTAL", "AMOUNT_DUE", "AMOUNT_PAID", "SUBTOTAL"]
-        .into_iter()
-        .find_map(|name| {
-            by_confidence(of_type(document, name))
-                .into_iter()
-                .find_map(|field| parse_amount(&field.value_detection.text, currency))
-                .filter(|amount| amount.minor_units != 0)
-        })
+    ["TOTAL", "AMOUNT_DUE", "AMOUNT_PAID", "SUBTOTAL"].into_iter().find_map(|name| {
+        by_confidence(of_type(document, name))
+            .into_iter()
+            .find_map(|field| parse_amount(&field.value_detection.text, currency))
+            .filter(|amount| amount.minor_units != 0)
+    })
 }
 
 /// All taxes together, where they are less than the amount.
@@ -115,19 +87,10 @@ fn tax(document: &ExpenseDocument, amount: Money) -> Option<Money> {
 }
 
 fn currency(document: &ExpenseDocument) -> Option<Currency> {
-    let detected = document
-        .summary_fields
-        .iter()
-        .filter_map(|field| field.currency.as_ref());
-    let code = detected
-        .max_by(|a, b| a.confidence.total_cmp(&b.confidence))
-        .and_then(|currency| currency.code.parse().ok());
-    code.or_else(|| {
-        document
-            .summary_fields
-            .iter()
-            .find_map(|field| currency_in(&field.value_detection.text))
-    })
+    let detected = document.summary_fields.iter().filter_map(|field| field.currency.as_ref());
+    let code =
+        detected.max_by(|a, b| a.confidence.total_cmp(&b.confidence)).and_then(|currency| currency.code.parse().ok());
+    code.or_else(|| document.summary_fields.iter().find_map(|field| currency_in(&field.value_detection.text)))
 }
 
 /// A currency that the text names by its code or by a symbol that only one currency has.
@@ -159,16 +122,11 @@ fn items(document: &ExpenseDocument) -> Vec<String> {
 /// What a printed amount means. The last separator is the decimal one when as many digits follow it as the
 /// currency has decimals; otherwise separators group thousands.
 pub fn parse_amount(text: &str, currency: Currency) -> Option<Money> {
-    let trailing_minus = |text: &str| {
-        text.strip_suffix('-')
-            .is_some_and(|rest| rest.ends_with(|c: char| c.is_ascii_digit()))
-    };
+    let trailing_minus =
+        |text: &str| text.strip_suffix('-').is_some_and(|rest| rest.ends_with(|c: char| c.is_ascii_digit()));
     let negative =
         text.trim_start().starts_with(['-', '−', '(']) || trailing_minus(text.trim_end()) || text.contains("-$");
-    let printed: String = text
-        .chars()
-        .filter(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | '\'' | '’'))
-        .collect();
+    let printed: String = text.chars().filter(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | '\'' | '’')).collect();
     let printed = printed.trim_matches(|c: char| !c.is_ascii_digit());
     let digits = |part: &str| part.chars().filter(char::is_ascii_digit).collect::<String>();
     let exponent = currency.exponent() as usize;
@@ -182,26 +140,16 @@ pub fn parse_amount(text: &str, currency: Currency) -> Option<Money> {
         return None;
     }
     let whole = if whole.is_empty() { "0" } else { &whole };
-    let decimal = if fraction.is_empty() {
-        whole.to_owned()
-    } else {
-        format!("{whole}.{fraction}")
-    };
+    let decimal = if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") };
     let money = Money::from_decimal(&decimal, currency).ok()?;
-    Some(if negative {
-        Money::new(-money.minor_units, currency)
-    } else {
-        money
-    })
-    .filter(|money| money.minor_units.abs() <= details::MAX_MINOR_UNITS)
+    Some(if negative { Money::new(-money.minor_units, currency) } else { money })
+        .filter(|money| money.minor_units.abs() <= details::MAX_MINOR_UNITS)
 }
 
 fn date(document: &ExpenseDocument, currency: Option<Currency>, latest: Date) -> Option<Date> {
     let month_first = currency.is_some_and(|currency| currency.code() == "USD");
     let candidates = by_confidence(of_type(document, "INVOICE_RECEIPT_DATE").chain(of_type(document, "ORDER_DATE")));
-    candidates
-        .into_iter()
-        .find_map(|field| parse_date(&field.value_detection.text, month_first, latest))
+    candidates.into_iter().find_map(|field| parse_date(&field.value_detection.text, month_first, latest))
 }
 
 /// The months' names, by their first letters, in English, German, French, Spanish and Malay.
@@ -274,11 +222,7 @@ pub fn parse_date(text: &str, month_first: bool, latest: Date) -> Option<Date> {
         }
         let day_first = make(year(c), number(b), number(a));
         let american = make(year(c), number(a), number(b));
-        if month_first {
-            american.or(day_first)
-        } else {
-            day_first.or(american)
-        }
+        if month_first { american.or(day_first) } else { day_first.or(american) }
     });
     found.or_else(|| {
         // 20260312, as some tills print it.
@@ -304,34 +248,18 @@ mod tests {
 
     fn field(name: &str, text: &str, confidence: f32) -> Field {
         Field {
-            field_type: Detection {
-                text: name.to_owned(),
-                confidence,
-                geometry: None,
-            },
-            value_detection: Detection {
-                text: text.to_owned(),
-                confidence,
-                geometry: None,
-            },
+            field_type: Detection { text: name.to_owned(), confidence, geometry: None },
+            value_detection: Detection { text: text.to_owned(), confidence, geometry: None },
             ..Field::default()
         }
     }
 
     fn receipt(fields: Vec<Field>) -> Analysis {
-        Analysis {
-            expense_documents: vec![ExpenseDocument {
-                summary_fields: fields,
-                ..ExpenseDocument::default()
-            }],
-        }
+        Analysis { expense_documents: vec![ExpenseDocument { summary_fields: fields, ..ExpenseDocument::default() }] }
     }
 
     fn context() -> Context {
-        Context {
-            currency: Some(currency("EUR")),
-            latest_date: latest(),
-        }
+        Context { currency: Some(currency("EUR")), latest_date: latest() }
     }
 
     #[test]
@@ -351,11 +279,7 @@ mod tests {
             ("3.20-", "USD", -320),
             ("RM 9.00", "MYR", 900),
         ] {
-            assert_eq!(
-                parse_amount(text, currency(code)),
-                Some(Money::new(minor_units, currency(code))),
-                "{text}"
-            );
+            assert_eq!(parse_amount(text, currency(code)), Some(Money::new(minor_units, currency(code))), "{text}");
         }
         for text in ["", "EUR", "n/a", "..", "99999999999999999999"] {
             assert_eq!(parse_amount(text, currency("EUR")), None, "{text}");
@@ -390,10 +314,7 @@ mod tests {
     #[test]
     fn a_receipt_becomes_a_draft() {
         let mut total = field("TOTAL", "$23.40", 98.0);
-        total.currency = Some(CurrencyDetection {
-            code: "USD".to_owned(),
-            confidence: 90.0,
-        });
+        total.currency = Some(CurrencyDetection { code: "USD".to_owned(), confidence: 90.0 });
         let read = draft(
             &receipt(vec![
                 field("VENDOR_NAME", "Harbour\nCoffee  Bar", 97.0),
@@ -415,17 +336,9 @@ mod tests {
     #[test]
     fn an_old_response_has_a_name_in_the_vendor_block_and_no_currency() {
         let mut name = field("NAME", "MEGA MARKET", 90.0);
-        name.group_properties = vec![GroupProperty {
-            types: vec!["VENDOR".to_owned()],
-        }];
-        let read = draft(
-            &receipt(vec![
-                field("NAME", "Jane Doe", 99.0),
-                name,
-                field("TOTAL", "7,50", 90.0),
-            ]),
-            context(),
-        );
+        name.group_properties = vec![GroupProperty { types: vec!["VENDOR".to_owned()] }];
+        let read =
+            draft(&receipt(vec![field("NAME", "Jane Doe", 99.0), name, field("TOTAL", "7,50", 90.0)]), context());
         let read = read.unwrap();
         assert_eq!(read.merchant.as_deref(), Some("MEGA MARKET"));
         assert_eq!(read.amount, Some(Money::new(750, currency("EUR"))));

@@ -126,10 +126,7 @@ impl EventBody {
     pub fn of_expense(change: ExpenseChange, expense: ExpenseState) -> Self {
         macro_rules! body {
             ($variant:ident, $change:expr) => {
-                Self::$variant(Box::new(ExpenseEvent {
-                    change: $change,
-                    expense,
-                }))
+                Self::$variant(Box::new(ExpenseEvent { change: $change, expense }))
             };
         }
         match change {

@@ -103,11 +103,7 @@ impl Subject {
     }
 
     fn new(subject_type: SubjectType, id: impl fmt::Display, version: u64) -> Self {
-        Self {
-            subject_type,
-            id: id.to_string(),
-            version,
-        }
+        Self { subject_type, id: id.to_string(), version }
     }
 
     /// The id of the event that made this version.
@@ -117,9 +113,7 @@ impl Subject {
 
     /// The expense, if it is one.
     pub fn expense_id(&self) -> Option<ExpenseId> {
-        (self.subject_type == SubjectType::Expense)
-            .then(|| self.id.parse().ok())
-            .flatten()
+        (self.subject_type == SubjectType::Expense).then(|| self.id.parse().ok()).flatten()
     }
 }
 
@@ -263,10 +257,7 @@ impl Event {
         let Envelope { metadata, data } = serde_json::from_value(detail).map_err(EventError::Envelope)?;
         let subject = metadata.subject.event_id();
         if metadata.id != subject {
-            return Err(EventError::IdMismatch {
-                id: metadata.id,
-                subject,
-            });
+            return Err(EventError::IdMismatch { id: metadata.id, subject });
         }
         let data = EventBody::read(metadata.event_type, metadata.schema_version, data)?;
         Ok(Self { metadata, data })

@@ -188,10 +188,7 @@ pub struct ExpenseState {
 impl ExpenseState {
     /// The latest submission, if there has been one.
     pub fn submission_id(&self) -> Option<SubmissionId> {
-        (self.submission > 0).then_some(SubmissionId {
-            expense: self.id,
-            number: self.submission,
-        })
+        (self.submission > 0).then_some(SubmissionId { expense: self.id, number: self.submission })
     }
 }
 

@@ -144,18 +144,11 @@ impl FromStr for PersonId {
             .filter(|text| text.len() == 36)
             .and_then(|text| Uuid::try_parse(text).ok())
             .map(Self)
-            .ok_or_else(|| IdError {
-                text: text.chars().take(64).collect(),
-                kind: "person",
-                form: "a UUID",
-            })
+            .ok_or_else(|| IdError { text: text.chars().take(64).collect(), kind: "person", form: "a UUID" })
     }
 }
 
-string_form!(
-    PersonId,
-    "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
-);
+string_form!(PersonId, "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$");
 
 /// One submission of an expense: the expense and the number of this submission, counted from 1.
 ///
@@ -208,42 +201,25 @@ mod tests {
     fn an_id_survives_its_text_form() {
         let id = ExpenseId::derived_from(&["a", "b"]);
         assert_eq!(id.to_string().parse(), Ok(id));
-        let submission = SubmissionId {
-            expense: id,
-            number: 12,
-        };
+        let submission = SubmissionId { expense: id, number: 12 };
         assert_eq!(submission.to_string().parse(), Ok(submission));
     }
 
     #[test]
     fn derived_ids_keep_their_parts_apart() {
-        assert_ne!(
-            ExpenseId::derived_from(&["ab", "c"]),
-            ExpenseId::derived_from(&["a", "bc"])
-        );
-        assert_ne!(
-            ExpenseId::derived_from(&["a"]).to_string()[4..],
-            ReceiptId::derived_from(&["a"]).to_string()[4..]
-        );
+        assert_ne!(ExpenseId::derived_from(&["ab", "c"]), ExpenseId::derived_from(&["a", "bc"]));
+        assert_ne!(ExpenseId::derived_from(&["a"]).to_string()[4..], ReceiptId::derived_from(&["a"]).to_string()[4..]);
     }
 
     #[test]
     fn what_is_not_an_id_is_refused() {
-        for text in [
-            "",
-            "exp_",
-            "rcp_0123456789abcdef0123456789abcdef",
-            "exp_0123456789ABCDEF0123456789abcdef",
-        ] {
+        for text in ["", "exp_", "rcp_0123456789abcdef0123456789abcdef", "exp_0123456789ABCDEF0123456789abcdef"] {
             assert!(text.parse::<ExpenseId>().is_err(), "{text}");
         }
         for text in ["", "0", "{0123456789abcdef0123456789abcdef}", "urn:uuid:0"] {
             assert!(text.parse::<PersonId>().is_err(), "{text}");
         }
-        for text in [
-            "exp_0123456789abcdef0123456789abcdef",
-            "exp_0123456789abcdef0123456789abcdef.0",
-        ] {
+        for text in ["exp_0123456789abcdef0123456789abcdef", "exp_0123456789abcdef0123456789abcdef.0"] {
             assert!(text.parse::<SubmissionId>().is_err(), "{text}");
         }
     }

@@ -27,6 +27,9 @@ pub enum MoneyError {
 pub struct Currency(iso_currency::Currency);
 
 impl Currency {
+    /// The euro.
+    pub const EUR: Self = Self(iso_currency::Currency::EUR);
+
     /// How many decimals the minor unit is (ISO 4217 "exponent"): EUR 2, JPY 0, KWD 3. Currencies without a
     /// minor unit (XAU and the like) count as 0.
     pub fn exponent(self) -> u32 {
@@ -88,10 +91,7 @@ impl Money {
     /// [`MoneyError::NotAnAmount`] for anything else, including what does not fit 64 bits.
     pub fn from_decimal(text: &str, currency: Currency) -> Result<Self, MoneyError> {
         let digits = currency.exponent();
-        let refuse = || MoneyError::NotAnAmount {
-            text: text.chars().take(32).collect(),
-            digits,
-        };
+        let refuse = || MoneyError::NotAnAmount { text: text.chars().take(32).collect(), digits };
         let (negative, unsigned) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text),
@@ -103,10 +103,7 @@ impl Money {
         }
         let padded = format!("{whole}{fraction:0<width$}", width = digits as usize);
         let signed = if negative { format!("-{padded}") } else { padded };
-        signed
-            .parse()
-            .map(|minor_units| Self { minor_units, currency })
-            .map_err(|_| refuse())
+        signed.parse().map(|minor_units| Self { minor_units, currency }).map_err(|_| refuse())
     }
 
     /// The amount without the currency, as [`Money::from_decimal`] reads it.
@@ -115,11 +112,7 @@ impl Money {
         let sign = if self.minor_units < 0 { "-" } else { "" };
         let padded = format!("{:0>width$}", self.minor_units.unsigned_abs(), width = digits + 1);
         let (whole, fraction) = padded.split_at(padded.len() - digits);
-        if digits == 0 {
-            format!("{sign}{whole}")
-        } else {
-            format!("{sign}{whole}.{fraction}")
-        }
+        if digits == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
     }
 }
 

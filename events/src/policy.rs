@@ -14,10 +14,7 @@ pub struct PolicyState {
 
 impl Default for PolicyState {
     fn default() -> Self {
-        Self {
-            version: 0,
-            decision_due_seconds: 14 * 24 * 60 * 60,
-        }
+        Self { version: 0, decision_due_seconds: 14 * 24 * 60 * 60 }
     }
 }
 

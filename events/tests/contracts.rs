@@ -24,12 +24,7 @@ fn schemas_are_those_of_the_types() {
             fs::write(&path, &expected).unwrap();
         }
         let found = fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(
-            found,
-            expected,
-            "{} is stale: run with UPDATE_SCHEMAS=1",
-            path.display()
-        );
+        assert_eq!(found, expected, "{} is stale: run with UPDATE_SCHEMAS=1", path.display());
     }
 }
 
@@ -54,10 +49,7 @@ fn nothing_on_disk_is_without_a_type() {
         for entry in fs::read_dir(folder(kind)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             let stem = name.split('.').next().unwrap();
-            assert!(
-                EventType::ALL.iter().any(|event_type| event_type.as_str() == stem),
-                "{kind}/{name}"
-            );
+            assert!(EventType::ALL.iter().any(|event_type| event_type.as_str() == stem), "{kind}/{name}");
         }
     }
 }
@@ -65,9 +57,7 @@ fn nothing_on_disk_is_without_a_type() {
 #[test]
 fn events_stay_far_below_the_bus_limit() {
     for event_type in EventType::ALL {
-        let size = fs::metadata(folder("examples").join(file_name(*event_type)))
-            .unwrap()
-            .len();
+        let size = fs::metadata(folder("examples").join(file_name(*event_type))).unwrap().len();
         assert!(size < 16 * 1024, "{event_type}: {size} bytes");
     }
 }

@@ -25,9 +25,7 @@ pub fn identity(request: &Request) -> Result<Identity, Problem> {
     let claims = &request.request_context.authorizer.claims;
     let text = |name: &str| claims.get(name).and_then(serde_json::Value::as_str);
     if text("token_use") != Some("id") {
-        return Err(Problem::unauthenticated(
-            "Send the ID token, not the access token, in the Authorization header.",
-        ));
+        return Err(Problem::unauthenticated("Send the ID token, not the access token, in the Authorization header."));
     }
     let person = text("sub")
         .and_then(|sub| sub.parse().ok())
@@ -35,10 +33,7 @@ pub fn identity(request: &Request) -> Result<Identity, Problem> {
     let email = text("email").ok_or_else(|| Problem::unauthenticated("The ID token names no mail address."))?;
     let mut roles = Vec::new();
     // The gateway gives the groups as a list, or as text separated by commas or blanks.
-    let groups = claims
-        .get("cognito:groups")
-        .map(ToString::to_string)
-        .unwrap_or_default();
+    let groups = claims.get("cognito:groups").map(ToString::to_string).unwrap_or_default();
     for group in groups.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')) {
         match group {
             "finance" => roles.push(Role::Finance),
@@ -48,12 +43,7 @@ pub fn identity(request: &Request) -> Result<Identity, Problem> {
     }
     roles.sort();
     roles.dedup();
-    Ok(Identity {
-        person,
-        email: email.to_owned(),
-        name: text("name").map(str::to_owned),
-        roles,
-    })
+    Ok(Identity { person, email: email.to_owned(), name: text("name").map(str::to_owned), roles })
 }
 
 /// The caller's profile. Whether a person is active is read on every call, not believed from a token minted an hour
@@ -66,10 +56,7 @@ pub async fn authenticate(request: &Request, store: &Store) -> Result<PersonReco
     let person = store.person(identity.person).await?;
     let person = person.ok_or_else(|| Problem::forbidden("no-profile", "Call GET /me once: it makes your profile."))?;
     if !person.state.active {
-        return Err(Problem::forbidden(
-            "deactivated",
-            "Your account is deactivated. Ask an administrator.",
-        ));
+        return Err(Problem::forbidden("deactivated", "Your account is deactivated. Ask an administrator."));
     }
     // Roles are what the token's groups say, as long as the profile has them too: both must agree.
     let mut person = person;
@@ -95,11 +82,9 @@ mod tests {
         let claims = |token_use: &str, groups: serde_json::Value| json!({"token_use": token_use, "sub": "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a11", "email": "e@example.com", "cognito:groups": groups});
         assert_eq!(identity(&request(claims("access", json!("")))).unwrap_err().status, 401);
         assert_eq!(identity(&request(json!({}))).unwrap_err().status, 401);
-        for groups in [
-            json!("finance,administrators"),
-            json!(["administrators", "finance"]),
-            json!("[finance administrators]"),
-        ] {
+        for groups in
+            [json!("finance,administrators"), json!(["administrators", "finance"]), json!("[finance administrators]")]
+        {
             let who = identity(&request(claims("id", groups))).unwrap();
             assert_eq!(who.roles, [Role::Finance, Role::Administrator]);
         }

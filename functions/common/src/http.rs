@@ -10,7 +10,7 @@ use serde_json::Value;
 use slipstream_events::{Actor, Cause, CorrelationId, PersonId};
 use uuid::Uuid;
 
-use crate::problem::Problem;
+use crate::{Fault, problem::Problem};
 
 fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
@@ -66,10 +66,7 @@ pub struct Authorizer {
 impl Request {
     /// A header, whatever the case of its name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// A value in the path, as the type it must have. What has another form does not exist.
@@ -77,10 +74,7 @@ impl Request {
     /// # Errors
     /// 404.
     pub fn path<T: std::str::FromStr>(&self, name: &str, what: &str) -> Result<T, Problem> {
-        self.path_parameters
-            .get(name)
-            .and_then(|value| value.parse().ok())
-            .ok_or_else(|| Problem::not_found(what))
+        self.path_parameters.get(name).and_then(|value| value.parse().ok()).ok_or_else(|| Problem::not_found(what))
     }
 
     /// The body as JSON; unknown fields are refused by the types themselves.
@@ -115,8 +109,7 @@ impl Request {
 /// A correlation id for what nobody asked for by a request.
 pub fn new_correlation_id() -> CorrelationId {
     let text = Uuid::new_v4().to_string();
-    text.parse()
-        .unwrap_or_else(|_| unreachable!("a UUID is a well-formed correlation id"))
+    text.parse().unwrap_or_else(|_| unreachable!("a UUID is a well-formed correlation id"))
 }
 
 /// A response.
@@ -139,11 +132,7 @@ impl Response {
             ("cache-control", "no-store".to_owned()),
             ("x-content-type-options", "nosniff".to_owned()),
         ]);
-        Self {
-            status_code,
-            headers,
-            body: body.into(),
-        }
+        Self { status_code, headers, body: body.into() }
     }
 
     /// A response with a JSON body.
@@ -196,8 +185,8 @@ impl From<Problem> for Response {
 /// gateway's own event being unreadable is an error of the function.
 ///
 /// # Errors
-/// [`serde_json::Error`] when `event` is not a proxy request.
-pub async fn serve<F, A>(event: Value, origin: &str, answer: F) -> Result<Response, serde_json::Error>
+/// When `event` is not a proxy request.
+pub async fn serve<F, A>(event: Value, origin: &str, answer: F) -> Result<Response, Fault>
 where
     F: FnOnce(Request) -> A,
     A: Future<Output = Result<Response, Problem>>,
@@ -215,16 +204,11 @@ where
         http.method = request.http_method,
         http.resource = request.resource,
     );
-    let response = answer(request)
-        .instrument(span.clone())
-        .await
-        .unwrap_or_else(|problem| {
-            span.in_scope(|| tracing::info!(problem.kind = problem.kind, problem.status = problem.status, "refused"));
-            problem.into()
-        });
-    Ok(response
-        .cors(origin)
-        .header("x-correlation-id", correlation_id.to_string()))
+    let response = answer(request).instrument(span.clone()).await.unwrap_or_else(|problem| {
+        span.in_scope(|| tracing::info!(problem.kind = problem.kind, problem.status = problem.status, "refused"));
+        problem.into()
+    });
+    Ok(response.cors(origin).header("x-correlation-id", correlation_id.to_string()))
 }
 
 #[cfg(test)]
@@ -242,13 +226,7 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(request.correlation_id().to_string(), "abc");
-        assert_eq!(
-            request
-                .path::<slipstream_events::ExpenseId>("expense_id", "expense")
-                .unwrap_err()
-                .status,
-            404
-        );
+        assert_eq!(request.path::<slipstream_events::ExpenseId>("expense_id", "expense").unwrap_err().status, 404);
     }
 
     #[test]
@@ -262,9 +240,7 @@ mod tests {
     #[tokio::test]
     async fn a_problem_becomes_its_document() {
         let event = json!({"httpMethod": "GET", "resource": "/x", "requestContext": {}});
-        let response = serve(event, "http://web", async |_| Err(Problem::not_found("expense")))
-            .await
-            .unwrap();
+        let response = serve(event, "http://web", async |_| Err(Problem::not_found("expense"))).await.unwrap();
         assert_eq!(response.status_code, 404);
         assert_eq!(response.headers["content-type"], "application/problem+json");
         assert_eq!(response.headers["access-control-allow-origin"], "http://web");

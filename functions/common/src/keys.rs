@@ -13,6 +13,9 @@ pub const EXPIRES_AT: &str = "expires_at";
 /// What every event's sort key begins with.
 pub const EVENT_PREFIX: &str = "EVENT#";
 
+/// What every step's sort key begins with.
+pub const STEP_PREFIX: &str = "STEP#";
+
 /// A primary key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
@@ -43,10 +46,7 @@ pub fn expense(id: ExpenseId) -> Key {
 
 /// An event: outbox and audit trail.
 pub fn event(subject: &Subject) -> Key {
-    key(
-        subject_partition(subject.subject_type, &subject.id),
-        format!("{EVENT_PREFIX}{:010}", subject.version),
-    )
+    key(subject_partition(subject.subject_type, &subject.id), format!("{EVENT_PREFIX}{:010}", subject.version))
 }
 
 /// A receipt.
@@ -61,18 +61,12 @@ pub fn hash(sha256: &str, owner: PersonId, receipt: ReceiptId) -> Key {
 
 /// An approval step.
 pub fn step(submission: SubmissionId, step: u32) -> Key {
-    key(
-        format!("SUBMISSION#{}#{}", submission.expense, submission.number),
-        format!("STEP#{step}"),
-    )
+    key(format!("SUBMISSION#{}#{}", submission.expense, submission.number), format!("{STEP_PREFIX}{step}"))
 }
 
 /// The claim of an execution on a submission. The state machine writes the same key.
 pub fn claim(submission: SubmissionId) -> Key {
-    key(
-        format!("SUBMISSION#{}#{}", submission.expense, submission.number),
-        "CLAIM",
-    )
+    key(format!("SUBMISSION#{}#{}", submission.expense, submission.number), "CLAIM")
 }
 
 /// A person's profile.
@@ -82,10 +76,7 @@ pub fn person(id: PersonId) -> Key {
 
 /// One version of the policy.
 pub fn policy(version: u32) -> Key {
-    key(
-        subject_partition(SubjectType::Policy, ""),
-        format!("VERSION#{version:010}"),
-    )
+    key(subject_partition(SubjectType::Policy, ""), format!("VERSION#{version:010}"))
 }
 
 /// The version of the policy that holds now.
@@ -166,11 +157,7 @@ pub fn expenses_of(owner: PersonId) -> String {
 
 /// Where an expense stands among its owner's.
 pub fn expense_of_owner(owner: PersonId, created_at: Timestamp, id: ExpenseId) -> Entry {
-    Entry {
-        index: Index::Owner,
-        pk: expenses_of(owner),
-        sk: format!("{}#{id}", instant(created_at)),
-    }
+    Entry { index: Index::Owner, pk: expenses_of(owner), sk: format!("{}#{id}", instant(created_at)) }
 }
 
 /// People with a role.
@@ -183,11 +170,7 @@ pub fn people_with(role: Role) -> String {
 
 /// Where a person stands among those with a role.
 pub fn person_with_role(role: Role, id: PersonId) -> Entry {
-    Entry {
-        index: Index::Owner,
-        pk: people_with(role),
-        sk: id.to_string(),
-    }
+    Entry { index: Index::Owner, pk: people_with(role), sk: id.to_string() }
 }
 
 /// The person with a mail address (compared in lower case).
@@ -197,11 +180,7 @@ pub fn people_at(email: &str) -> String {
 
 /// Where a person stands by mail address.
 pub fn person_at(email: &str, id: PersonId) -> Entry {
-    Entry {
-        index: Index::Approver,
-        pk: people_at(email),
-        sk: id.to_string(),
-    }
+    Entry { index: Index::Approver, pk: people_at(email), sk: id.to_string() }
 }
 
 /// Steps that wait for an approver.
@@ -211,11 +190,7 @@ pub fn steps_of(approver: PersonId) -> String {
 
 /// Where a pending step stands among its approver's, by due date.
 pub fn step_of_approver(approver: PersonId, due_at: Timestamp, submission: SubmissionId) -> Entry {
-    Entry {
-        index: Index::Approver,
-        pk: steps_of(approver),
-        sk: format!("{}#{submission}", instant(due_at)),
-    }
+    Entry { index: Index::Approver, pk: steps_of(approver), sk: format!("{}#{submission}", instant(due_at)) }
 }
 
 /// A kind of work that somebody still has to finish. The sweeper looks at these.
@@ -241,11 +216,7 @@ impl Open {
 
     /// Where a piece of work stands, by the time since when it waits.
     pub fn entry(self, since: Timestamp, id: &str) -> Entry {
-        Entry {
-            index: Index::Open,
-            pk: self.pk().to_owned(),
-            sk: format!("{}#{id}", instant(since)),
-        }
+        Entry { index: Index::Open, pk: self.pk().to_owned(), sk: format!("{}#{id}", instant(since)) }
     }
 }
 
@@ -257,11 +228,7 @@ pub fn events_on(day: Date) -> String {
 /// Where an event stands in its day.
 pub fn event_of_day(occurred_at: Timestamp, id: &EventId) -> Entry {
     let day = occurred_at.to_zoned(TimeZone::UTC).date();
-    Entry {
-        index: Index::Day,
-        pk: events_on(day),
-        sk: format!("{}#{id}", instant(occurred_at)),
-    }
+    Entry { index: Index::Day, pk: events_on(day), sk: format!("{}#{id}", instant(occurred_at)) }
 }
 
 #[cfg(test)]

@@ -24,3 +24,7 @@ pub mod settings;
 pub mod store;
 pub mod table;
 pub mod telemetry;
+
+/// What a function answers the runtime when it cannot answer the event itself: the invocation failed, and whoever
+/// invoked it tries again.
+pub type Fault = Box<dyn std::error::Error + Send + Sync>;

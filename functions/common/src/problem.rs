@@ -49,18 +49,12 @@ impl Problem {
 
     /// 422: a field is wrong.
     pub fn invalid(field: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::invalid_fields(vec![FieldError {
-            field: field.into(),
-            remedy: remedy.into(),
-        }])
+        Self::invalid_fields(vec![FieldError { field: field.into(), remedy: remedy.into() }])
     }
 
     /// 422: some fields are wrong.
     pub fn invalid_fields(errors: Vec<FieldError>) -> Self {
-        let detail = errors
-            .iter()
-            .map(|error| format!("{}: {}", error.field, error.remedy))
-            .collect::<Vec<_>>();
+        let detail = errors.iter().map(|error| format!("{}: {}", error.field, error.remedy)).collect::<Vec<_>>();
         let mut problem = Self::new(422, "invalid-field", "A field is not valid", detail.join("; "));
         problem.errors = errors;
         problem
@@ -83,12 +77,7 @@ impl Problem {
 
     /// 405: the resource has no such method.
     pub fn method_not_allowed() -> Self {
-        Self::new(
-            405,
-            "method-not-allowed",
-            "Method not allowed",
-            "This resource has no such method.",
-        )
+        Self::new(405, "method-not-allowed", "Method not allowed", "This resource has no such method.")
     }
 
     /// 409: it cannot be done in the state it is in.
@@ -96,33 +85,26 @@ impl Problem {
         Self::new(409, kind, "Not possible in this state", detail)
     }
 
+    /// 412: the version that `If-Match` names is not the current one.
+    pub fn precondition_failed() -> Self {
+        let detail = "The expense has changed since you read it. Read it again and repeat the edit.";
+        Self::new(412, "version-mismatch", "Changed meanwhile", detail)
+    }
+
     /// 503: try again.
     pub fn unavailable() -> Self {
-        Self::new(
-            503,
-            "try-again",
-            "Try again",
-            "A service did not answer in time. Try the same request again.",
-        )
+        Self::new(503, "try-again", "Try again", "A service did not answer in time. Try the same request again.")
     }
 
     /// 500: our fault.
     pub fn internal() -> Self {
-        Self::new(
-            500,
-            "internal",
-            "Something went wrong",
-            "The fault is on our side and was recorded.",
-        )
+        Self::new(500, "internal", "Something went wrong", "The fault is on our side and was recorded.")
     }
 }
 
 impl From<FieldProblem> for FieldError {
     fn from(problem: FieldProblem) -> Self {
-        Self {
-            field: problem.field.to_owned(),
-            remedy: problem.remedy,
-        }
+        Self { field: problem.field.to_owned(), remedy: problem.remedy }
     }
 }
 
@@ -136,10 +118,7 @@ impl From<Rejection> for Problem {
                 let mut problem = Self::new(422, "incomplete", "Something is missing", detail);
                 problem.errors = fields
                     .into_iter()
-                    .map(|field| FieldError {
-                        field: field.to_owned(),
-                        remedy: "give a value".to_owned(),
-                    })
+                    .map(|field| FieldError { field: field.to_owned(), remedy: "give a value".to_owned() })
                     .collect();
                 problem
             }
@@ -152,10 +131,9 @@ impl From<Rejection> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Condition(_) => Self::conflict(
-                "changed-meanwhile",
-                "Somebody else changed it at the same time. Read it again.",
-            ),
+            StoreError::Condition(_) => {
+                Self::conflict("changed-meanwhile", "Somebody else changed it at the same time. Read it again.")
+            }
             StoreError::Unavailable(cause) => {
                 tracing::warn!(cause, "the table is not available");
                 Self::unavailable()

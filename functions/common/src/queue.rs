@@ -53,9 +53,7 @@ pub async fn each<E: std::fmt::Display>(
         let span = tracing::info_span!("message", message.id = id);
         if let Err(error) = handle(Message { id: id.clone(), body }).instrument(span.clone()).await {
             span.in_scope(|| tracing::warn!(%error, "to be tried again"));
-            response
-                .batch_item_failures
-                .push(BatchItemFailure { item_identifier: id });
+            response.batch_item_failures.push(BatchItemFailure { item_identifier: id });
         }
     }
     Ok(response)
@@ -117,10 +115,7 @@ mod tests {
             if message.id == "b" { Err("no") } else { Ok(()) }
         });
         let response = response.await.unwrap();
-        assert_eq!(
-            serde_json::to_value(&response).unwrap(),
-            json!({"batchItemFailures": [{"itemIdentifier": "b"}]})
-        );
+        assert_eq!(serde_json::to_value(&response).unwrap(), json!({"batchItemFailures": [{"itemIdentifier": "b"}]}));
         assert_eq!(seen, ["1", "2", "3"]);
     }
 

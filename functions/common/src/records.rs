@@ -64,14 +64,8 @@ impl ReceiptRecord {
     /// # Errors
     /// [`StoreError::Shape`].
     pub fn to_item(&self) -> Result<Item, StoreError> {
-        let open = matches!(
-            self.state.status,
-            ReceiptStatus::AwaitingUpload | ReceiptStatus::Processing
-        );
-        item(
-            self,
-            open.then(|| Open::Receipt.entry(self.state.created_at, &self.state.id.to_string())),
-        )
+        let open = matches!(self.state.status, ReceiptStatus::AwaitingUpload | ReceiptStatus::Processing);
+        item(self, open.then(|| Open::Receipt.entry(self.state.created_at, &self.state.id.to_string())))
     }
 }
 
@@ -181,10 +175,7 @@ impl StepRecord {
     /// [`StoreError::Shape`].
     pub fn to_item(&self) -> Result<Item, StoreError> {
         let pending = self.status == StepStatus::Pending;
-        item(
-            self,
-            pending.then(|| keys::step_of_approver(self.approver, self.due_at, self.submission)),
-        )
+        item(self, pending.then(|| keys::step_of_approver(self.approver, self.due_at, self.submission)))
     }
 }
 
@@ -218,12 +209,7 @@ impl PersonRecord {
     /// [`StoreError::Shape`].
     pub fn to_item(&self) -> Result<Item, StoreError> {
         let by_mail = keys::person_at(&self.email, self.state.id);
-        let by_role = self
-            .state
-            .roles
-            .iter()
-            .min()
-            .map(|role| keys::person_with_role(*role, self.state.id));
+        let by_role = self.state.roles.iter().min().map(|role| keys::person_with_role(*role, self.state.id));
         item(self, std::iter::once(by_mail).chain(by_role).collect::<Vec<Entry>>())
     }
 }
@@ -287,19 +273,13 @@ mod tests {
                 created_at: Timestamp::UNIX_EPOCH,
             },
             correlation_id: "c".to_owned(),
-            lease: Some(Lease {
-                holder: "me".to_owned(),
-                until: Timestamp::UNIX_EPOCH,
-            }),
+            lease: Some(Lease { holder: "me".to_owned(), until: Timestamp::UNIX_EPOCH }),
             object_version: None,
             thumbnails: false,
             uploaded_at: None,
         };
         let item = receipt.to_item().unwrap();
-        assert!(
-            item.contains_key("GSI3PK"),
-            "unfinished work is in the index of open work"
-        );
+        assert!(item.contains_key("GSI3PK"), "unfinished work is in the index of open work");
         assert_eq!(serde_dynamo::from_item::<_, ReceiptRecord>(item).unwrap(), receipt);
 
         let record = PersonRecord {
@@ -324,10 +304,7 @@ mod tests {
 
     #[test]
     fn a_lease_binds_others_until_it_ends() {
-        let lease = Lease {
-            holder: "a".to_owned(),
-            until: "2026-01-01T00:00:10Z".parse().unwrap(),
-        };
+        let lease = Lease { holder: "a".to_owned(), until: "2026-01-01T00:00:10Z".parse().unwrap() };
         let before = "2026-01-01T00:00:09Z".parse().unwrap();
         assert!(lease.held_by_other("b", before));
         assert!(!lease.held_by_other("a", before));

@@ -7,9 +7,7 @@ use aws_smithy_http_client::{Builder, tls};
 
 /// The SDK's configuration from the environment, with retries and timeouts that fit within a function's own.
 pub async fn config() -> SdkConfig {
-    let http = Builder::new()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-        .build_https();
+    let http = Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
         .operation_attempt_timeout(Duration::from_secs(40))

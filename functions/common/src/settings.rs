@@ -21,9 +21,7 @@ impl Settings {
     }
 
     fn read(&self, name: &str) -> Option<String> {
-        self.variable
-            .map_or_else(|| env::var(name).ok(), |variable| variable(name))
-            .filter(|value| !value.is_empty())
+        self.variable.map_or_else(|| env::var(name).ok(), |variable| variable(name)).filter(|value| !value.is_empty())
     }
 
     /// A text that must be there.
@@ -34,14 +32,14 @@ impl Settings {
         })
     }
 
-    /// A value that must be there and be well formed.
-    pub fn parsed<T: FromStr + Default>(&mut self, name: &str, form: &str) -> T {
+    /// A value that must be there and be well formed; `otherwise` stands in for it until [`Settings::finish`] fails.
+    pub fn parsed<T: FromStr>(&mut self, name: &str, form: &str, otherwise: T) -> T {
         let text = self.text(name);
         text.parse().unwrap_or_else(|_| {
             if !text.is_empty() {
                 self.faults.push(format!("{name} must be {form}, not `{text}`"));
             }
-            T::default()
+            otherwise
         })
     }
 
@@ -50,11 +48,7 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`] names every missing or malformed variable.
     pub fn finish<T>(self, value: T) -> Result<T, SettingsError> {
-        if self.faults.is_empty() {
-            Ok(value)
-        } else {
-            Err(SettingsError(self.faults))
-        }
+        if self.faults.is_empty() { Ok(value) } else { Err(SettingsError(self.faults)) }
     }
 }
 
@@ -69,18 +63,12 @@ mod tests {
             "TICKET_SECONDS" => Some("soon".to_owned()),
             _ => None,
         };
-        let mut settings = Settings {
-            variable: Some(variable),
-            ..Settings::new()
-        };
+        let mut settings = Settings { variable: Some(variable), ..Settings::new() };
         assert_eq!(settings.text("TABLE_NAME"), "table");
         settings.text("RECEIPT_BUCKET");
-        settings.parsed::<u64>("TICKET_SECONDS", "a number of seconds");
+        settings.parsed("TICKET_SECONDS", "a number of seconds", 0);
         let error = settings.finish(()).unwrap_err().to_string();
         assert!(error.contains("RECEIPT_BUCKET is not set"), "{error}");
-        assert!(
-            error.contains("TICKET_SECONDS must be a number of seconds, not `soon`"),
-            "{error}"
-        );
+        assert!(error.contains("TICKET_SECONDS must be a number of seconds, not `soon`"), "{error}");
     }
 }

@@ -9,9 +9,9 @@ use slipstream_events::{
 };
 
 use crate::{
-    keys::{self, Index, Key},
+    keys::{self, Index, Key, Open},
     records::{ClaimRecord, EventRecord, PersonRecord, ReceiptRecord, StepRecord, expense_item, policy_item},
-    table::{Condition, IndexQuery, StoreError, Table, Transaction, item},
+    table::{Condition, IndexQuery, StoreError, Table, Transaction, item, text},
 };
 
 /// Why a change did not happen.
@@ -80,9 +80,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn people_with(&self, role: Role) -> Result<Vec<PersonRecord>, StoreError> {
-        self.table
-            .query_all(&IndexQuery::of(Index::Owner, keys::people_with(role)))
-            .await
+        self.table.query_all(&IndexQuery::of(Index::Owner, keys::people_with(role))).await
     }
 
     /// An approval step, as it is now.
@@ -91,6 +89,15 @@ impl Store {
     /// [`StoreError`].
     pub async fn step(&self, submission: SubmissionId, step: u32) -> Result<Option<StepRecord>, StoreError> {
         self.table.get(&keys::step(submission, step)).await
+    }
+
+    /// A submission's steps, as they are now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn steps(&self, submission: SubmissionId) -> Result<Vec<StepRecord>, StoreError> {
+        let first = keys::step(submission, 1);
+        self.table.partition(&first.pk, keys::STEP_PREFIX).await
     }
 
     /// Which execution has claimed the submission.
@@ -125,9 +132,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn history(&self, expense: ExpenseId) -> Result<Vec<EventRecord>, StoreError> {
-        self.table
-            .partition(&keys::expense(expense).pk, keys::EVENT_PREFIX)
-            .await
+        self.table.partition(&keys::expense(expense).pk, keys::EVENT_PREFIX).await
     }
 
     /// Decides `command` on the expense as it is now and writes the outcome; decides anew when someone else changed
@@ -166,9 +171,7 @@ impl Store {
         cause: &Cause,
     ) -> Result<PersonRecord, ChangeError> {
         after.state.version = before.map_or(0, |before| before.state.version) + 1;
-        let body = PersonEvent {
-            person: after.state.clone(),
-        };
+        let body = PersonEvent { person: after.state.clone() };
         let body = match before {
             None => EventBody::PersonRegistered(Box::new(body)),
             Some(_) => EventBody::PersonChanged(Box::new(body)),
@@ -201,11 +204,7 @@ impl Store {
             version => Condition::version(u64::from(version)),
         };
         transaction.put(&keys::current_policy(), policy_item(&after)?, Some(condition));
-        transaction.put(
-            &keys::policy(after.version),
-            policy_item(&after)?,
-            Some(Condition::absent()),
-        );
+        transaction.put(&keys::policy(after.version), policy_item(&after)?, Some(Condition::absent()));
         add_event(&mut transaction, &event)?;
         self.table.commit(transaction).await?;
         Ok(after)
@@ -226,11 +225,7 @@ pub fn add_expense_change(
     let after = apply(before, &change, cause.at)?;
     let condition = before.map_or_else(Condition::absent, |before| Condition::version(before.version));
     transaction.put(&keys::expense(after.id), expense_item(&after)?, Some(condition));
-    let event = Event::new(
-        Subject::expense(&after),
-        EventBody::of_expense(change, after.clone()),
-        cause,
-    );
+    let event = Event::new(Subject::expense(&after), EventBody::of_expense(change, after.clone()), cause);
     add_event(transaction, &event)?;
     Ok((after, event))
 }
@@ -259,6 +254,24 @@ fn add_event(transaction: &mut Transaction, event: &Event) -> Result<(), ChangeE
     let key: Key = keys::event(&event.metadata.subject);
     transaction.put(&key, item(&record, [day])?, Some(Condition::absent()));
     Ok(())
+}
+
+/// Adds the end of a pending step without a decision: its link dies, and it stands among the work to resume until
+/// its execution knows.
+pub fn add_step_closing(transaction: &mut Transaction, step: &StepRecord, at: Timestamp) {
+    let resume = Open::Resumption.entry(at, &format!("{}.{}", step.submission, step.step));
+    let condition = Condition::new("#status = :pending")
+        .name("#status", "status")
+        .name("#open_pk", resume.index.pk())
+        .name("#open_sk", resume.index.sk())
+        .name("#approver_pk", Index::Approver.pk())
+        .name("#approver_sk", Index::Approver.sk())
+        .value(":pending", text("pending"))
+        .value(":closed", text("closed"))
+        .value(":open_pk", text(resume.pk))
+        .value(":open_sk", text(resume.sk));
+    let update = "SET #status = :closed, #open_pk = :open_pk, #open_sk = :open_sk REMOVE #approver_pk, #approver_sk";
+    transaction.update(&keys::step(step.submission, step.step), update, condition);
 }
 
 /// The cause of what a part of the system does in reaction to `event`.

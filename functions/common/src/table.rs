@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
@@ -64,14 +65,7 @@ pub struct IndexQuery {
 impl IndexQuery {
     /// The whole partition, oldest first, a hundred at a time.
     pub fn of(index: Index, pk: impl Into<String>) -> Self {
-        Self {
-            index,
-            pk: pk.into(),
-            from: None,
-            until: None,
-            descending: false,
-            limit: 100,
-        }
+        Self { index, pk: pk.into(), from: None, until: None, descending: false, limit: 100 }
     }
 }
 
@@ -84,11 +78,8 @@ pub struct Table {
 
 impl Table {
     /// The table of that name.
-    pub fn new(client: Client, name: impl Into<String>) -> Self {
-        Self {
-            client,
-            name: name.into(),
-        }
+    pub fn new(sdk: &SdkConfig, name: impl Into<String>) -> Self {
+        Self { client: Client::new(sdk), name: name.into() }
     }
 
     /// The item at `key`, as it is now (a strongly consistent read).
@@ -155,10 +146,7 @@ impl Table {
         }
         let answer = request.send().await.map_err(unavailable)?;
         let items = answer.items.unwrap_or_default();
-        Ok(Page {
-            items: serde_dynamo::from_items(items)?,
-            next: answer.last_evaluated_key,
-        })
+        Ok(Page { items: serde_dynamo::from_items(items)?, next: answer.last_evaluated_key })
     }
 
     /// Everything in an index's partition, page by page.
@@ -214,20 +202,10 @@ impl Table {
     /// [`StoreError::Condition`] with the indexes of the writes whose condition failed, in the order in which they
     /// were added.
     pub async fn commit(&self, transaction: Transaction) -> Result<(), StoreError> {
-        let items: Vec<_> = transaction
-            .writes
-            .into_iter()
-            .map(|write| write.into_item(&self.name))
-            .collect();
+        let items: Vec<_> = transaction.writes.into_iter().map(|write| write.into_item(&self.name)).collect();
         let mut attempt = 0;
         loop {
-            let error = match self
-                .client
-                .transact_write_items()
-                .set_transact_items(Some(items.clone()))
-                .send()
-                .await
-            {
+            let error = match self.client.transact_write_items().set_transact_items(Some(items.clone())).send().await {
                 Ok(_) => return Ok(()),
                 Err(error) => error,
             };
@@ -266,17 +244,10 @@ enum Verdict {
 /// is an answer; a conflict or throttling alone is a reason to try again.
 fn judge(reasons: &[CancellationReason]) -> Verdict {
     let codes = reasons.iter().map(|reason| reason.code().unwrap_or("None"));
-    let failed: Vec<usize> = codes
-        .clone()
-        .enumerate()
-        .filter(|(_, code)| *code == "ConditionalCheckFailed")
-        .map(|(at, _)| at)
-        .collect();
+    let failed: Vec<usize> =
+        codes.clone().enumerate().filter(|(_, code)| *code == "ConditionalCheckFailed").map(|(at, _)| at).collect();
     let passing = |code: &str| {
-        matches!(
-            code,
-            "None" | "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"
-        )
+        matches!(code, "None" | "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
     };
     if !failed.is_empty() {
         Verdict::Condition(failed)
@@ -298,10 +269,7 @@ pub struct Condition {
 impl Condition {
     /// A condition such as `#status = :pending`.
     pub fn new(expression: &str) -> Self {
-        Self {
-            expression: expression.to_owned(),
-            ..Self::default()
-        }
+        Self { expression: expression.to_owned(), ..Self::default() }
     }
 
     /// There is no such item yet.
@@ -311,9 +279,7 @@ impl Condition {
 
     /// The item has this version.
     pub fn version(version: u64) -> Self {
-        Self::new("#version = :version")
-            .name("#version", "version")
-            .value(":version", number(version))
+        Self::new("#version = :version").name("#version", "version").value(":version", number(version))
     }
 
     /// Names an attribute.
@@ -343,22 +309,10 @@ pub fn text(value: impl std::fmt::Display) -> AttributeValue {
 
 #[derive(Debug, Clone)]
 enum Write {
-    Put {
-        item: Item,
-        condition: Option<Condition>,
-    },
-    Update {
-        key: Key,
-        update: String,
-        condition: Condition,
-    },
-    Check {
-        key: Key,
-        condition: Condition,
-    },
-    Delete {
-        key: Key,
-    },
+    Put { item: Item, condition: Option<Condition> },
+    Update { key: Key, update: String, condition: Condition },
+    Check { key: Key, condition: Condition },
+    Delete { key: Key },
 }
 
 impl Write {
@@ -369,10 +323,7 @@ impl Write {
         let item = TransactWriteItem::builder();
         // The builders fail only where a required member is missing; all of them are given here.
         match self {
-            Self::Put {
-                item: content,
-                condition,
-            } => {
+            Self::Put { item: content, condition } => {
                 let condition = condition.unwrap_or_default();
                 let put = Put::builder()
                     .table_name(table)
@@ -401,13 +352,9 @@ impl Write {
                     .set_expression_attribute_values(values(condition.values));
                 item.set_condition_check(check.build().ok())
             }
-            Self::Delete { key } => item.set_delete(
-                Delete::builder()
-                    .table_name(table)
-                    .set_key(Some(key_of(key)))
-                    .build()
-                    .ok(),
-            ),
+            Self::Delete { key } => {
+                item.set_delete(Delete::builder().table_name(table).set_key(Some(key_of(key))).build().ok())
+            }
         }
         .build()
     }
@@ -429,19 +376,12 @@ impl Transaction {
 
     /// Changes an item. `condition` carries the names and values of the update expression too.
     pub fn update(&mut self, key: &Key, update: &str, condition: Condition) {
-        self.writes.push(Write::Update {
-            key: key.clone(),
-            update: update.to_owned(),
-            condition,
-        });
+        self.writes.push(Write::Update { key: key.clone(), update: update.to_owned(), condition });
     }
 
     /// Only checks a condition.
     pub fn check(&mut self, key: &Key, condition: Condition) {
-        self.writes.push(Write::Check {
-            key: key.clone(),
-            condition,
-        });
+        self.writes.push(Write::Check { key: key.clone(), condition });
     }
 
     /// Deletes an item.
@@ -478,10 +418,7 @@ mod tests {
     use super::*;
 
     fn reasons(codes: &[&str]) -> Vec<CancellationReason> {
-        codes
-            .iter()
-            .map(|code| CancellationReason::builder().code(*code).build())
-            .collect()
+        codes.iter().map(|code| CancellationReason::builder().code(*code).build()).collect()
     }
 
     #[test]

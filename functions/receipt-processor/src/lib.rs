@@ -1,0 +1,337 @@
+//! Reads uploaded receipts: S3 notifies a queue, the queue starts this function.
+//!
+//! For each new object: take the lease, make thumbnails, have the receipt read (the analysis is kept in S3, so that
+//! a redelivery does not pay for it twice), and write the outcome: in one transaction the receipt is `read`, the
+//! expense is drafted and both events are in the outbox. What cannot be read becomes `failed` with a named reason;
+//! the original stays. A death between any two calls is mended by the next delivery.
+//!
+//! It must not decide what a draft needs to be submitted, and must not touch the original.
+//!
+//! To test: `cargo test -p receipt-processor`; the whole path end to end in `tests/`.
+
+pub mod notification;
+pub mod picture;
+pub mod textract;
+
+use aws_config::SdkConfig;
+use aws_sdk_s3::{Client, error::DisplayErrorContext, primitives::ByteStream};
+use jiff::{SignedDuration, Timestamp, tz};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use slipstream_common::{
+    Fault, keys,
+    queue::{BatchResponse, Message, each},
+    records::{Lease, ReceiptRecord},
+    settings::{Settings, SettingsError},
+    store::{ChangeError, Store, add_expense_change, add_receipt_change},
+    table::{Condition, StoreError, Table, Transaction, item, text},
+};
+use slipstream_domain::{
+    analysis::Analysis,
+    expense::{Command, decide},
+    reading,
+};
+use slipstream_events::{
+    Actor, Cause, Currency, EventBody, ExpenseId, FailureReason, ReceiptFailed, ReceiptId, ReceiptRead, ReceiptStatus,
+};
+use textract::ReadingError;
+
+/// How long a reader may work on a receipt before another may take over; longer than the function's timeout, so
+/// that a lease ends only when its holder is gone. Bounds the time in which a receipt may be paid for twice.
+const LEASE: SignedDuration = SignedDuration::from_secs(150);
+
+/// The function's configuration and clients.
+#[derive(Debug)]
+pub struct Processor {
+    store: Store,
+    s3: Client,
+    textract: aws_sdk_textract::Client,
+    bucket: String,
+    company_currency: Currency,
+}
+
+/// Why a receipt is not finished; the message is delivered again.
+#[derive(Debug, thiserror::Error)]
+enum ProcessError {
+    #[error(transparent)]
+    NotANotification(#[from] notification::NotANotification),
+    #[error("the object `{0}` is none that was announced")]
+    UnknownObject(String),
+    #[error("another invocation is reading the receipt")]
+    Leased,
+    #[error("the bucket is not available: {0}")]
+    Bucket(String),
+    #[error(transparent)]
+    Reading(#[from] ReadingError),
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    #[error("the analysis cannot be kept: {0}")]
+    Analysis(#[from] serde_json::Error),
+    #[error("the picture's decoder panicked")]
+    Decoder,
+}
+
+impl From<StoreError> for ProcessError {
+    fn from(error: StoreError) -> Self {
+        Self::Change(error.into())
+    }
+}
+
+/// What came of looking at a file.
+enum Outcome {
+    Analysed(Analysis),
+    Failed(FailureReason),
+}
+
+impl Processor {
+    /// From the environment.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names what is missing.
+    pub fn from_env(sdk: &SdkConfig) -> Result<Self, SettingsError> {
+        let mut settings = Settings::new();
+        let table = settings.text("TABLE_NAME");
+        let bucket = settings.text("RECEIPT_BUCKET");
+        let company_currency = settings.parsed("COMPANY_CURRENCY", "an ISO 4217 code", Currency::EUR);
+        settings.finish(Self {
+            store: Store::new(Table::new(sdk, table)),
+            s3: Client::new(sdk),
+            textract: aws_sdk_textract::Client::new(sdk),
+            bucket,
+            company_currency,
+        })
+    }
+
+    /// Reads every receipt that the batch names.
+    ///
+    /// # Errors
+    /// When `event` is not a batch of messages.
+    pub async fn handle(&self, event: Value, invocation: String) -> Result<BatchResponse, Fault> {
+        Ok(each(&event, async |message: Message| self.message(&message, &invocation).await).await?)
+    }
+
+    async fn message(&self, message: &Message, invocation: &str) -> Result<(), ProcessError> {
+        for created in notification::created(&message.body)? {
+            let known = notification::parse_key(&created.key);
+            let (owner, id) = known.ok_or_else(|| ProcessError::UnknownObject(created.key.clone()))?;
+            let record = self.store.receipt(id).await?.filter(|record| record.state.owner == owner);
+            let record = record.ok_or_else(|| ProcessError::UnknownObject(created.key.clone()))?;
+            let span = tracing::info_span!("receipt", receipt.id = %id, correlation.id = record.correlation_id);
+            use tracing::Instrument as _;
+            self.receipt(record, created.version, &format!("{invocation}/{}", message.id)).instrument(span).await?;
+        }
+        Ok(())
+    }
+
+    async fn receipt(&self, record: ReceiptRecord, version: Option<String>, holder: &str) -> Result<(), ProcessError> {
+        if record.state.status != ReceiptStatus::AwaitingUpload {
+            tracing::info!(receipt.status = %record.state.status, "delivered again after it was finished");
+            return Ok(());
+        }
+        let Some(record) = self.take_lease(record, version, holder).await? else { return Ok(()) };
+        let outcome = self.look(&record).await?;
+        self.conclude(record, outcome).await
+    }
+
+    /// Takes the lease, or finds the receipt finished (`None`), or held by another.
+    async fn take_lease(
+        &self,
+        mut record: ReceiptRecord,
+        version: Option<String>,
+        holder: &str,
+    ) -> Result<Option<ReceiptRecord>, ProcessError> {
+        let now = Timestamp::now();
+        if record.lease.as_ref().is_some_and(|lease| lease.held_by_other(holder, now)) {
+            return Err(ProcessError::Leased);
+        }
+        let before = record.lease.take();
+        record.lease = Some(Lease { holder: holder.to_owned(), until: now + LEASE });
+        record.uploaded_at.get_or_insert(now);
+        record.object_version = version.or(record.object_version);
+        let mut condition =
+            Condition::new("#status = :status AND #version = :version AND attribute_not_exists(#lease)");
+        if let Some(before) = before {
+            condition = Condition::new("#status = :status AND #version = :version AND #lease.#holder = :before")
+                .name("#holder", "holder")
+                .value(":before", text(before.holder));
+        }
+        let condition = condition
+            .name("#status", "status")
+            .name("#version", "version")
+            .name("#lease", "lease")
+            .value(":status", text(ReceiptStatus::AwaitingUpload))
+            .value(":version", slipstream_common::table::number(record.state.version));
+        let mut transaction = Transaction::default();
+        transaction.put(&keys::receipt(record.state.id), record.to_item()?, Some(condition));
+        match self.store.table.commit(transaction).await {
+            Ok(()) => Ok(Some(record)),
+            Err(StoreError::Condition(_)) => {
+                let now = self.store.receipt(record.state.id).await?;
+                let finished = now.is_none_or(|now| now.state.status != ReceiptStatus::AwaitingUpload);
+                if finished { Ok(None) } else { Err(ProcessError::Leased) }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Looks at the file: makes the pictures, keeps them, and has the receipt read.
+    async fn look(&self, record: &ReceiptRecord) -> Result<Outcome, ProcessError> {
+        let original = self
+            .s3
+            .get_object()
+            .bucket(&self.bucket)
+            .key(record.object_key("original"))
+            .set_version_id(record.object_version.clone())
+            .send()
+            .await
+            .map_err(|error| ProcessError::Bucket(DisplayErrorContext(error).to_string()))?;
+        let length = original.content_length().and_then(|length| u64::try_from(length).ok()).unwrap_or(u64::MAX);
+        if length != record.state.size_bytes {
+            return Ok(Outcome::Failed(FailureReason::HashMismatch));
+        }
+        let bytes =
+            original.body.collect().await.map_err(|error| ProcessError::Bucket(error.to_string()))?.into_bytes();
+        if hex::encode(Sha256::digest(&bytes)) != record.state.sha256 {
+            return Ok(Outcome::Failed(FailureReason::HashMismatch));
+        }
+        let made = tokio::task::spawn_blocking(move || picture::pictures(&bytes)).await;
+        let pictures = match made.map_err(|_| ProcessError::Decoder) {
+            Ok(Ok(pictures)) => pictures,
+            Ok(Err(reason)) => return Ok(Outcome::Failed(reason)),
+            // A decoder that panics on these bytes will do so again.
+            Err(_) => return Ok(Outcome::Failed(FailureReason::Damaged)),
+        };
+        self.keep(record.object_key("preview.jpg"), "image/jpeg", pictures.preview).await?;
+        self.keep(record.object_key("thumbnail.jpg"), "image/jpeg", pictures.thumbnail).await?;
+        self.analyse(record, pictures.reading).await
+    }
+
+    /// The analysis: the one that was kept, or a new one, kept before anything is made of it.
+    async fn analyse(&self, record: &ReceiptRecord, picture: Vec<u8>) -> Result<Outcome, ProcessError> {
+        let key = record.object_key("analysis.json");
+        if let Some(kept) = self.kept_analysis(&key).await? {
+            tracing::info!("the analysis was kept by an earlier attempt");
+            return Ok(Outcome::Analysed(kept));
+        }
+        let analysis = match textract::analyse(&self.textract, picture).await {
+            Ok(analysis) => analysis,
+            Err(ReadingError::Refused(code)) => {
+                tracing::warn!(code, "the reading service refuses the document");
+                return Ok(Outcome::Failed(FailureReason::RefusedByReader));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.keep(key, "application/json", serde_json::to_vec(&analysis)?).await?;
+        Ok(Outcome::Analysed(analysis))
+    }
+
+    async fn kept_analysis(&self, key: &str) -> Result<Option<Analysis>, ProcessError> {
+        let answer = self.s3.get_object().bucket(&self.bucket).key(key).send().await;
+        let object = match answer {
+            Ok(object) => object,
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => return Ok(None),
+            Err(error) => return Err(ProcessError::Bucket(DisplayErrorContext(error).to_string())),
+        };
+        let bytes = object.body.collect().await.map_err(|error| ProcessError::Bucket(error.to_string()))?.into_bytes();
+        Ok(serde_json::from_slice(&bytes).ok())
+    }
+
+    async fn keep(&self, key: String, media_type: &str, bytes: Vec<u8>) -> Result<(), ProcessError> {
+        self.s3
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .content_type(media_type)
+            .body(ByteStream::from(bytes))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| ProcessError::Bucket(DisplayErrorContext(error).to_string()))
+    }
+
+    /// Writes what came of it: the receipt, the draft and their events, all or nothing.
+    async fn conclude(&self, before: ReceiptRecord, outcome: Outcome) -> Result<(), ProcessError> {
+        let now = Timestamp::now();
+        let cause = Cause {
+            actor: Actor::System { name: "receipt-processor".to_owned() },
+            at: now,
+            correlation_id: before
+                .correlation_id
+                .parse()
+                .unwrap_or_else(|_| slipstream_common::http::new_correlation_id()),
+            causation_id: Some(
+                slipstream_events::Subject::receipt(before.state.id, before.state.version).event_id().to_string(),
+            ),
+        };
+        let thumbnails = matches!(outcome, Outcome::Analysed(_) | Outcome::Failed(FailureReason::RefusedByReader));
+        let draft = match outcome {
+            Outcome::Failed(reason) => Err(reason),
+            Outcome::Analysed(analysis) => {
+                let owner = self.store.person(before.state.owner).await?;
+                let context = reading::Context {
+                    currency: owner.and_then(|owner| owner.state.currency).or(Some(self.company_currency)),
+                    latest_date: now.to_zoned(tz::TimeZone::fixed(tz::offset(14))).date(),
+                };
+                reading::draft(&analysis, context).ok_or(FailureReason::NothingRecognised)
+            }
+        };
+        let mut after = ReceiptRecord { thumbnails, lease: None, ..before.clone() };
+        after.state.version += 1;
+        let mut transaction = Transaction::default();
+        let condition = Condition::new("#version = :version AND #lease.#holder = :holder")
+            .name("#version", "version")
+            .name("#lease", "lease")
+            .name("#holder", "holder")
+            .value(":version", slipstream_common::table::number(before.state.version))
+            .value(":holder", text(before.lease.as_ref().map_or("", |lease| lease.holder.as_str())));
+        match draft {
+            Err(reason) => {
+                after.state.status = ReceiptStatus::Failed;
+                after.state.failure = Some(reason);
+                let body = EventBody::ReceiptFailed(Box::new(ReceiptFailed { receipt: after.state.clone(), reason }));
+                add_receipt_change(&mut transaction, &after, condition, body, &cause)?;
+                tracing::info!(reason = %reason, "the receipt cannot be read");
+            }
+            Ok(details) => {
+                let expense = expense_of(before.state.id);
+                after.state.status = ReceiptStatus::Read;
+                after.state.expense = Some(expense);
+                let waited = before.uploaded_at.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
+                let duration_ms = u64::try_from(waited.as_millis()).unwrap_or_default();
+                let body = ReceiptRead { receipt: after.state.clone(), duration_ms };
+                let event = add_receipt_change(
+                    &mut transaction,
+                    &after,
+                    condition,
+                    EventBody::ReceiptRead(Box::new(body)),
+                    &cause,
+                )?;
+                let command =
+                    Command::Draft { id: expense, owner: before.state.owner, details, receipt: Some(before.state.id) };
+                let change = decide(None, command).map_err(ChangeError::from)?;
+                let cause = Cause { causation_id: Some(event.metadata.id.to_string()), ..cause };
+                add_expense_change(&mut transaction, None, change, &cause)?;
+                tracing::info!(expense.id = %expense, duration_ms, "drafted");
+            }
+        }
+        let mark = keys::hash(&after.state.sha256, after.state.owner, after.state.id);
+        transaction.put(
+            &mark,
+            item(&serde_json::json!({"owner": after.state.owner, "receipt": after.state.id}), [])?,
+            None,
+        );
+        match self.store.table.commit(transaction).await {
+            Ok(()) => Ok(()),
+            Err(StoreError::Condition(_)) => match self.store.receipt(before.state.id).await? {
+                Some(now) if now.state.status != ReceiptStatus::AwaitingUpload => Ok(()),
+                _ => Err(ProcessError::Leased),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The expense that is drafted from a receipt. One receipt, one expense, however often it is delivered.
+fn expense_of(receipt: ReceiptId) -> ExpenseId {
+    ExpenseId::derived_from(&["receipt", &receipt.to_string()])
+}

@@ -1,0 +1,306 @@
+//! Receipts over HTTP: `POST /receipts` gives an upload ticket, `GET /receipts/{receipt_id}` tells what became of it.
+//!
+//! The ticket is a presigned PUT whose signed headers bind it to exactly the announced bytes, once: the length, the
+//! media type, the SHA-256 and `if-none-match: *`. The bytes go straight to S3. It must not read or change them.
+//!
+//! To test: `cargo test -p receipts`; presigned URLs are tested against the running stack in `tests/`.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use aws_config::SdkConfig;
+use aws_sdk_s3::{Client, presigning::PresigningConfig};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use slipstream_common::{
+    Fault, caller,
+    http::{Request, Response, serve},
+    problem::{FieldError, Problem},
+    records::ReceiptRecord,
+    settings::{Settings, SettingsError},
+    store::{ChangeError, Store, add_receipt_change},
+    table::{Condition, Table, Transaction},
+};
+use slipstream_events::{
+    Cause, EventBody, ExpenseId, FailureReason, MediaType, PersonId, ReceiptAnnounced, ReceiptId, ReceiptState,
+    ReceiptStatus,
+};
+
+/// The largest file that is accepted, in bytes.
+pub const MAX_BYTES: u64 = 20 * 1024 * 1024;
+/// How long a presigned view can be fetched, in seconds.
+const VIEW_SECONDS: u64 = 300;
+
+/// The function's configuration and clients.
+#[derive(Debug)]
+pub struct Receipts {
+    store: Store,
+    s3: Client,
+    bucket: String,
+    ticket_seconds: u64,
+    web_origin: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Announcement {
+    sha256: String,
+    size_bytes: u64,
+    media_type: MediaType,
+    /// What the file is called on the phone; only for the client's own use, never a key.
+    #[serde(default, rename = "file_name")]
+    _file_name: Option<String>,
+}
+
+/// Whoever has it may upload the announced bytes, once, until it expires.
+#[derive(Debug, Serialize)]
+struct Ticket {
+    method: &'static str,
+    url: String,
+    headers: BTreeMap<String, String>,
+    expires_at: Timestamp,
+}
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    receipt: View,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upload: Option<Ticket>,
+}
+
+/// A receipt as its owner sees it.
+#[derive(Debug, Serialize)]
+struct View {
+    id: ReceiptId,
+    status: ReceiptStatus,
+    sha256: String,
+    size_bytes: u64,
+    media_type: MediaType,
+    created_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expense_id: Option<ExpenseId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<Failure>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    views: BTreeMap<&'static str, String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Failure {
+    reason: FailureReason,
+    message: &'static str,
+}
+
+impl View {
+    fn new(record: &ReceiptRecord) -> Self {
+        let state = &record.state;
+        let seen = record.uploaded_at.is_some() && state.status == ReceiptStatus::AwaitingUpload;
+        Self {
+            id: state.id,
+            status: if seen { ReceiptStatus::Processing } else { state.status },
+            sha256: state.sha256.clone(),
+            size_bytes: state.size_bytes,
+            media_type: state.media_type,
+            created_at: state.created_at,
+            expense_id: state.expense,
+            failure: state.failure.map(|reason| Failure { reason, message: reason.message() }),
+            views: BTreeMap::new(),
+        }
+    }
+}
+
+/// What is wrong with an announcement, field by field.
+fn faults(announcement: &Announcement) -> Vec<FieldError> {
+    let mut faults = Vec::new();
+    let mut fault = |field: &str, remedy: String| faults.push(FieldError { field: field.to_owned(), remedy });
+    let hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+    if announcement.sha256.len() != 64 || !announcement.sha256.bytes().all(hex) {
+        fault("sha256", "give the SHA-256 of the file as 64 lower-case hexadecimal digits".to_owned());
+    }
+    if announcement.size_bytes == 0 {
+        fault("size_bytes", "the file is empty; take the photo again".to_owned());
+    } else if announcement.size_bytes > MAX_BYTES {
+        fault("size_bytes", format!("send a file of at most {MAX_BYTES} bytes"));
+    }
+    faults
+}
+
+impl Receipts {
+    /// From the environment.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names what is missing.
+    pub fn from_env(sdk: &SdkConfig) -> Result<Self, SettingsError> {
+        let mut settings = Settings::new();
+        let table = settings.text("TABLE_NAME");
+        let receipts = Self {
+            store: Store::new(Table::new(sdk, table)),
+            s3: Client::new(sdk),
+            bucket: settings.text("RECEIPT_BUCKET"),
+            ticket_seconds: settings.parsed("TICKET_SECONDS", "a number of seconds", 0),
+            web_origin: settings.text("WEB_ORIGIN"),
+        };
+        settings.finish(receipts)
+    }
+
+    /// Answers a request of the gateway.
+    ///
+    /// # Errors
+    /// Only when `event` is not one.
+    pub async fn handle(&self, event: Value) -> Result<Response, Fault> {
+        serve(event, &self.web_origin, async |request| {
+            let caller = caller::authenticate(&request, &self.store).await?;
+            match (request.http_method.as_str(), request.resource.as_str()) {
+                ("POST", "/receipts") => self.announce(caller.state.id, &request).await,
+                ("GET", "/receipts/{receipt_id}") => self.read(caller.state.id, &request).await,
+                _ => Err(Problem::method_not_allowed()),
+            }
+        })
+        .await
+    }
+
+    async fn announce(&self, owner: PersonId, request: &Request) -> Result<Response, Problem> {
+        let announcement: Announcement = request.json()?;
+        let faults = faults(&announcement);
+        if !faults.is_empty() {
+            return Err(Problem::invalid_fields(faults));
+        }
+        let id = ReceiptId::derived_from(&[&owner.to_string(), &announcement.sha256]);
+        let known = self.store.receipt(id).await?;
+        let is_new = known.is_none();
+        let record = match known {
+            Some(record) => record,
+            None => self.register(id, owner, &announcement, &request.cause(owner)).await?,
+        };
+        // Once the bytes are there, no ticket: the same upload twice is harmless.
+        let awaited = record.state.status == ReceiptStatus::AwaitingUpload && record.uploaded_at.is_none();
+        let upload = if awaited { Some(self.ticket(&record).await?) } else { None };
+        let answer = Answer { receipt: View::new(&record), upload };
+        let status = if is_new { 201 } else { 200 };
+        Ok(Response::json(status, &answer).header("location", format!("receipts/{id}")))
+    }
+
+    /// Writes the announced receipt, or finds that the same request has done so at the same time.
+    async fn register(
+        &self,
+        id: ReceiptId,
+        owner: PersonId,
+        announcement: &Announcement,
+        cause: &Cause,
+    ) -> Result<ReceiptRecord, Problem> {
+        let record = ReceiptRecord {
+            state: ReceiptState {
+                id,
+                version: 1,
+                owner,
+                status: ReceiptStatus::AwaitingUpload,
+                sha256: announcement.sha256.clone(),
+                size_bytes: announcement.size_bytes,
+                media_type: announcement.media_type,
+                failure: None,
+                expense: None,
+                created_at: cause.at,
+            },
+            correlation_id: cause.correlation_id.to_string(),
+            lease: None,
+            object_version: None,
+            thumbnails: false,
+            uploaded_at: None,
+        };
+        let body = EventBody::ReceiptAnnounced(Box::new(ReceiptAnnounced { receipt: record.state.clone() }));
+        let mut transaction = Transaction::default();
+        add_receipt_change(&mut transaction, &record, Condition::absent(), body, cause)?;
+        match self.store.table.commit(transaction).await.map_err(ChangeError::from) {
+            Ok(()) => Ok(record),
+            Err(error) if error.is_conflict() => {
+                self.store.receipt(id).await?.ok_or_else(|| Problem::not_found("receipt"))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A presigned PUT for exactly the announced bytes.
+    async fn ticket(&self, record: &ReceiptRecord) -> Result<Ticket, Problem> {
+        let digest = hex::decode(&record.state.sha256).map_err(|_| Problem::internal())?;
+        let length = i64::try_from(record.state.size_bytes).map_err(|_| Problem::internal())?;
+        let valid = Duration::from_secs(self.ticket_seconds);
+        let presigning = PresigningConfig::expires_in(valid).map_err(|_| Problem::internal())?;
+        let expires_at = Timestamp::now() + SignedDuration::try_from(valid).map_err(|_| Problem::internal())?;
+        let request = self
+            .s3
+            .put_object()
+            .bucket(&self.bucket)
+            .key(record.object_key("original"))
+            .content_length(length)
+            .content_type(record.state.media_type.as_str())
+            .checksum_sha256(BASE64_STANDARD.encode(digest))
+            .if_none_match("*")
+            .presigned(presigning)
+            .await;
+        let request = request.map_err(|error| {
+            tracing::error!(%error, "a ticket cannot be signed");
+            Problem::internal()
+        })?;
+        let headers = request.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Ok(Ticket { method: "PUT", url: request.uri().to_owned(), headers, expires_at })
+    }
+
+    async fn read(&self, owner: PersonId, request: &Request) -> Result<Response, Problem> {
+        let id: ReceiptId = request.path("receipt_id", "receipt")?;
+        let record = self.store.receipt(id).await?.filter(|record| record.state.owner == owner);
+        let record = record.ok_or_else(|| Problem::not_found("receipt"))?;
+        let mut view = View::new(&record);
+        let mut names = Vec::new();
+        if matches!(record.state.status, ReceiptStatus::Read | ReceiptStatus::Failed) {
+            names.push(("original", "original"));
+        }
+        if record.thumbnails {
+            names.extend([("thumbnail", "thumbnail.jpg"), ("preview", "preview.jpg")]);
+        }
+        for (name, object) in names {
+            view.views.insert(name, self.view(&record, object).await?);
+        }
+        Ok(Response::json(200, &view))
+    }
+
+    async fn view(&self, record: &ReceiptRecord, object: &str) -> Result<String, Problem> {
+        let presigning = PresigningConfig::expires_in(Duration::from_secs(VIEW_SECONDS));
+        let presigning = presigning.map_err(|_| Problem::internal())?;
+        let mut get = self.s3.get_object().bucket(&self.bucket).key(record.object_key(object));
+        if object == "original" {
+            // The original may be anything: it is offered as a download, never shown in the page's origin.
+            get = get.response_content_disposition("attachment");
+        }
+        let request = get.presigned(presigning).await;
+        request.map(|request| request.uri().to_owned()).map_err(|error| {
+            tracing::error!(%error, "a view cannot be signed");
+            Problem::internal()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_name_their_fields() {
+        let announcement = |sha256: &str, size_bytes| Announcement {
+            sha256: sha256.to_owned(),
+            size_bytes,
+            media_type: MediaType::Jpeg,
+            _file_name: None,
+        };
+        let fields = |announcement| faults(&announcement).into_iter().map(|fault| fault.field).collect::<Vec<_>>();
+        assert_eq!(fields(announcement(&"0a".repeat(32), 1)), Vec::<String>::new());
+        assert_eq!(fields(announcement(&"0A".repeat(32), MAX_BYTES + 1)), ["sha256", "size_bytes"]);
+        assert_eq!(fields(announcement("", 0)), ["sha256", "size_bytes"]);
+    }
+
+    #[test]
+    fn an_unknown_field_is_refused() {
+        let body = r#"{"sha256": "", "size_bytes": 1, "media_type": "image/jpeg", "owner": "me"}"#;
+        assert!(serde_json::from_str::<Announcement>(body).unwrap_err().to_string().contains("owner"));
+    }
+}
