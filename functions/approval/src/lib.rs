@@ -1,1 +1,64 @@
-//! Placeholder.
+//! Approvals: the tasks of `workflows/expenseApproval.asl.json`, the page behind a mailed link, and the decision.
+//!
+//! **One transaction decides**: the step goes from pending to decided and the expense, still submitted with this
+//! submission, goes to its outcome, both events in the outbox. Whatever is faster than it wins: a withdrawal, a
+//! timeout, another decision. Then the task token lets the state machine go on; should that fail, the sweeper does
+//! it.
+//!
+//! It must not send mail and must not log tokens.
+//!
+//! To test: `cargo test -p approval`; links, races and restarts end to end in `tests/`.
+
+mod decision;
+mod link;
+mod page;
+mod task;
+
+use aws_config::SdkConfig;
+use aws_sdk_s3::Client;
+use serde_json::Value;
+use slipstream_common::{
+    Fault,
+    execution::Executions,
+    settings::{Settings, SettingsError},
+    store::Store,
+    table::Table,
+};
+
+/// The function's clients.
+#[derive(Debug)]
+pub struct Approval {
+    store: Store,
+    executions: Executions,
+    s3: Client,
+    bucket: String,
+}
+
+impl Approval {
+    /// From the environment.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names what is missing.
+    pub fn from_env(sdk: &SdkConfig) -> Result<Self, SettingsError> {
+        let mut settings = Settings::new();
+        let table = settings.text("TABLE_NAME");
+        let approval = Self {
+            store: Store::new(Table::new(sdk, table)),
+            executions: Executions::new(sdk),
+            s3: Client::new(sdk),
+            bucket: settings.text("RECEIPT_BUCKET"),
+        };
+        settings.finish(approval)
+    }
+
+    /// Carries out a task of the state machine, or answers a request of the gateway.
+    ///
+    /// # Errors
+    /// When a task cannot be carried out (the state machine tries again), or when `event` is neither.
+    pub async fn handle(&self, event: Value) -> Result<Value, Fault> {
+        if event.get("task").is_some() {
+            return self.task(serde_json::from_value(event)?).await;
+        }
+        Ok(serde_json::to_value(self.page(serde_json::from_value(event)?).await)?)
+    }
+}

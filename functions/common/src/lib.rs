@@ -7,13 +7,16 @@
 //! - [`records`]: the items of the main table beside events;
 //! - [`store`]: changes of expenses, receipts, people and policy, each with its event in the same transaction;
 //! - [`http`], [`problem`], [`caller`]: API Gateway requests and RFC 9457 problems;
+//! - [`bus`], [`execution`]: the event bus and the approval state machine;
 //! - [`queue`]: batches of queue messages, record by record.
 //!
 //! It must not know what one function alone does.
 //!
 //! To test: `cargo test -p slipstream-common`; the table's real behaviour is tested end to end in `tests/`.
 
+pub mod bus;
 pub mod caller;
+pub mod execution;
 pub mod http;
 pub mod keys;
 pub mod problem;

@@ -28,8 +28,8 @@ use slipstream_domain::{
     expense::{Command, decide},
 };
 use slipstream_events::{
-    EventType, ExpenseChange, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, Metadata, PersonId, ReceiptId,
-    ReceiptStatus, Role,
+    EventType, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, Metadata, PersonId, ReceiptId, ReceiptStatus,
+    Role,
 };
 use uuid::Uuid;
 
@@ -386,7 +386,10 @@ mod tests {
         assert_eq!(after.note, None);
         assert_eq!(after.project.as_deref(), Some("Atlas"));
         assert_eq!(merged(&before, patch(r#"{"owner": "x"}"#)).unwrap_err().status, 400);
-        assert_eq!(merged(&before, patch(r#"{"amount": {"minor_units": 1.5, "currency": "EUR"}}"#)).unwrap_err().status, 400);
+        assert_eq!(
+            merged(&before, patch(r#"{"amount": {"minor_units": 1.5, "currency": "EUR"}}"#)).unwrap_err().status,
+            400
+        );
     }
 
     #[test]
@@ -403,7 +406,7 @@ mod tests {
     #[test]
     fn change_is_a_variant_of_every_history_entry() {
         // `history` takes the `change` member out of the data; the type says that it is there.
-        let change = ExpenseChange::Deleted(slipstream_events::Deleted {});
+        let change = slipstream_events::ExpenseChange::Deleted(slipstream_events::Deleted {});
         let state = ExpenseState {
             id: ExpenseId::derived_from(&["x"]),
             version: 1,

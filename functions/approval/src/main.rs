@@ -1,0 +1,14 @@
+//! Wires the function; see the library.
+
+#![recursion_limit = "256"] // the SDK nests futures deeply
+
+use approval::Approval;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use slipstream_common::{sdk, telemetry};
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let approval = Approval::from_env(&sdk::config().await)?;
+    run(service_fn(|event: LambdaEvent<_>| approval.handle(event.payload))).await
+}
