@@ -89,6 +89,16 @@ pub fn guard(consumer: &str, event: &EventId) -> Key {
     key(format!("DONE#{consumer}#{event}"), "DONE")
 }
 
+/// In the projections table: the mark that an event was seen delivered.
+pub fn seen(subject: &Subject) -> Key {
+    key(format!("SEEN#{}/{}", subject.subject_type.as_str(), subject.id), format!("{:010}", subject.version))
+}
+
+/// In the projections table: up to when every event was seen delivered.
+pub fn delivery_sweep() -> Key {
+    key("SWEEP".to_owned(), "DELIVERY")
+}
+
 /// A sparse index of the main table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Index {

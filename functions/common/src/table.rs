@@ -307,6 +307,11 @@ pub fn text(value: impl std::fmt::Display) -> AttributeValue {
     AttributeValue::S(value.to_string())
 }
 
+/// A set of texts as an attribute.
+pub fn text_set(values: impl IntoIterator<Item = String>) -> AttributeValue {
+    AttributeValue::Ss(values.into_iter().collect())
+}
+
 #[derive(Debug, Clone)]
 enum Write {
     Put { item: Item, condition: Option<Condition> },

@@ -1,5 +1,7 @@
 //! Wires the function; see the library.
 
+#![recursion_limit = "256"] // the SDK nests futures deeply
+
 use event_publisher::Publisher;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use slipstream_common::{sdk, telemetry};

@@ -1,1 +1,220 @@
-//! Placeholder.
+//! Mails: approvers are asked, owners are told.
+//!
+//! One mail per event, guarded by a record in the table. A guard begins with a lease and ends as done; a redelivery
+//! or a replay finds it done and does nothing. Mail takes no idempotency key: a death between the mail service's
+//! answer and the guard's end has the mail sent again once the lease is over. That is the one window.
+//!
+//! A link's secret exists only in the mail. The table holds its hash, added to the step before the mail goes out, so
+//! that a mail never carries a link that does not work.
+//!
+//! It must not decide anything, and must not log addresses or secrets.
+//!
+//! To test: `cargo test -p notifications`; mails as sent end to end in `tests/`.
+
+mod guard;
+mod mail;
+
+use aws_config::SdkConfig;
+use aws_sdk_s3::Client;
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use jiff::Timestamp;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use slipstream_common::{
+    Fault, keys,
+    queue::{BatchResponse, EnvelopeError, Message, bus_event, each, event_span},
+    records::PersonRecord,
+    settings::{Settings, SettingsError},
+    store::Store,
+    table::{Condition, StoreError, Table, Transaction, text},
+};
+use slipstream_events::{
+    ApprovalRequested, Event, EventBody, ExpenseEvent, ExpenseState, PersonId, ReceiptFailed, SubmissionId,
+};
+use tracing::Instrument as _;
+
+use guard::Begin;
+use mail::{Mail, Picture};
+
+/// The function's configuration and clients.
+#[derive(Debug)]
+pub struct Notifications {
+    store: Store,
+    s3: Client,
+    ses: aws_sdk_ses::Client,
+    bucket: String,
+    mail_from: String,
+    public_base_url: String,
+}
+
+/// Why an event is not dealt with; its message is delivered again.
+#[derive(Debug, thiserror::Error)]
+enum NotifyError {
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    #[error("another invocation is sending this mail")]
+    Leased,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the mail cannot be sent: {0}")]
+    Mail(String),
+    #[error("the person to tell has no profile")]
+    NoProfile,
+}
+
+impl Notifications {
+    /// From the environment.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names what is missing.
+    pub fn from_env(sdk: &SdkConfig) -> Result<Self, SettingsError> {
+        let mut settings = Settings::new();
+        let table = settings.text("TABLE_NAME");
+        let notifications = Self {
+            store: Store::new(Table::new(sdk, table)),
+            s3: Client::new(sdk),
+            ses: aws_sdk_ses::Client::new(sdk),
+            bucket: settings.text("RECEIPT_BUCKET"),
+            mail_from: settings.text("MAIL_FROM"),
+            public_base_url: settings.text("PUBLIC_BASE_URL").trim_end_matches('/').to_owned(),
+        };
+        settings.finish(notifications)
+    }
+
+    /// Deals with a batch of events.
+    ///
+    /// # Errors
+    /// When `event` is not a batch of messages.
+    pub async fn handle(&self, event: Value, invocation: String) -> Result<BatchResponse, Fault> {
+        Ok(each(&event, async |message: Message| self.message(&message, &invocation).await).await?)
+    }
+
+    async fn message(&self, message: &Message, invocation: &str) -> Result<(), NotifyError> {
+        let (event, replay) = bus_event(message)?;
+        let span = event_span(&event, replay.as_deref());
+        self.event(&event, &format!("{invocation}/{}", message.id)).instrument(span).await
+    }
+
+    async fn event(&self, event: &Event, holder: &str) -> Result<(), NotifyError> {
+        let id = &event.metadata.id;
+        let guard = match guard::begin(&self.store.table, id, holder).await? {
+            Begin::Ours(guard) => guard,
+            Begin::Done => {
+                tracing::info!("the mail was sent before");
+                return Ok(());
+            }
+            Begin::Held => return Err(NotifyError::Leased),
+        };
+        if let Some((to, mail)) = self.mail_of(event).await? {
+            self.send(&to, mail).await?;
+            tracing::info!(event.r#type = %event.metadata.event_type, attempts = guard.attempts, "mail sent");
+        }
+        guard::end(&self.store.table, id, guard).await?;
+        Ok(())
+    }
+
+    async fn person(&self, id: PersonId) -> Result<PersonRecord, NotifyError> {
+        self.store.person(id).await?.ok_or(NotifyError::NoProfile)
+    }
+
+    /// The mail that the event calls for, if it still does.
+    async fn mail_of(&self, event: &Event) -> Result<Option<(PersonRecord, Mail)>, NotifyError> {
+        match &event.data {
+            EventBody::ExpenseApprovalRequested(data) => self.ask(data).await,
+            EventBody::ExpenseApproved(data) => {
+                let comment = data.change.comment.as_deref();
+                self.tell(&data.expense, "approved", "Your expense was approved.", comment).await
+            }
+            EventBody::ExpenseRejected(data) => {
+                self.tell(&data.expense, "rejected", "Your expense was rejected.", Some(&data.change.reason)).await
+            }
+            EventBody::ExpenseChangesRequested(data) => {
+                let text = "Your approver asks for a change. Edit the expense and submit it again.";
+                self.tell(&data.expense, "sent back", text, Some(&data.change.comment)).await
+            }
+            EventBody::ExpenseSubmissionExpired(data) => {
+                let text = "Nobody decided in time. The expense is a draft again; submit it once more.";
+                self.tell(&data.expense, "not decided in time", text, None).await
+            }
+            EventBody::ReceiptFailed(data) => self.tell_of_receipt(data).await,
+            _ => Ok(None),
+        }
+    }
+
+    /// Asks the approver, with a link that works from now on.
+    async fn ask(&self, data: &ExpenseEvent<ApprovalRequested>) -> Result<Option<(PersonRecord, Mail)>, NotifyError> {
+        let (expense, change) = (&data.expense, &data.change);
+        let submission = SubmissionId { expense: expense.id, number: change.submission };
+        let secret = BASE64_URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
+        let hash = hex::encode(Sha256::digest(secret.as_bytes()));
+        let condition = Condition::new("#status = :pending AND #approver = :approver")
+            .name("#status", "status")
+            .name("#approver", "approver")
+            .name("#hashes", "link_hashes")
+            .value(":pending", text("pending"))
+            .value(":approver", text(change.approver))
+            .value(":hash", slipstream_common::table::text_set([hash]));
+        let mut transaction = Transaction::default();
+        transaction.update(&keys::step(submission, change.step), "ADD #hashes :hash", condition);
+        match self.store.table.commit(transaction).await {
+            Ok(()) => {}
+            Err(StoreError::Condition(_)) => {
+                tracing::info!("the step waits for nobody any more: no mail");
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let approver = self.person(change.approver).await?;
+        let owner = self.person(expense.owner).await?;
+        let link = format!("{}/approvals/{submission}.{}.{secret}", self.public_base_url, change.step);
+        let picture = self.thumbnail(expense).await;
+        let mail = Mail::ask(expense, &display_name(&owner), change.due_at, link, picture);
+        Ok(Some((approver, mail)))
+    }
+
+    async fn tell(
+        &self,
+        expense: &ExpenseState,
+        outcome: &str,
+        text: &str,
+        comment: Option<&str>,
+    ) -> Result<Option<(PersonRecord, Mail)>, NotifyError> {
+        let owner = self.person(expense.owner).await?;
+        Ok(Some((owner, Mail::tell(expense, outcome, text, comment))))
+    }
+
+    async fn tell_of_receipt(&self, data: &ReceiptFailed) -> Result<Option<(PersonRecord, Mail)>, NotifyError> {
+        let owner = self.person(data.receipt.owner).await?;
+        let day = data.receipt.created_at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+        Ok(Some((owner, Mail::receipt_failed(&day, data.reason))))
+    }
+
+    /// The receipt's thumbnail; a mail without one is better than none.
+    async fn thumbnail(&self, expense: &ExpenseState) -> Option<Picture> {
+        let receipt = self.store.receipt(expense.receipt?).await.ok().flatten().filter(|receipt| receipt.thumbnails)?;
+        let key = receipt.object_key("thumbnail.jpg");
+        let object = self.s3.get_object().bucket(&self.bucket).key(key).send().await.ok()?;
+        Some(Picture(object.body.collect().await.ok()?.into_bytes().to_vec()))
+    }
+
+    async fn send(&self, to: &PersonRecord, mail: Mail) -> Result<(), NotifyError> {
+        let raw = mail.to_mime(&self.mail_from, &to.email).map_err(|error| NotifyError::Mail(error.to_string()))?;
+        let message = aws_sdk_ses::types::RawMessage::builder().data(aws_sdk_ses::primitives::Blob::new(raw)).build();
+        let message = message.map_err(|error| NotifyError::Mail(error.to_string()))?;
+        let request = self.ses.send_raw_email().source(&self.mail_from).destinations(&to.email).raw_message(message);
+        request.send().await.map(|_| ()).map_err(|error| {
+            // The service's message may repeat the address: only its code is told.
+            let code = aws_sdk_ses::error::ProvideErrorMetadata::code(&error);
+            NotifyError::Mail(code.unwrap_or("the mail service does not answer").to_owned())
+        })
+    }
+}
+
+fn display_name(person: &PersonRecord) -> String {
+    person.name.clone().unwrap_or_else(|| person.email.clone())
+}
+
+/// When something happened or is due, for people.
+fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}

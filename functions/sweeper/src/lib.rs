@@ -1,1 +1,131 @@
-//! Placeholder.
+//! Finishes what was left unfinished: started by a schedule, it looks at the open work in the table.
+//!
+//! - An event that was never seen delivered is published again (`deliveries`).
+//! - A step that ended while its execution still waits is resumed (`approvals`).
+//! - A submission without a running execution gets one (`approvals`).
+//! - A receipt whose upload nobody noticed, or whose reader died, is put in the queue again (`receipts`).
+//!
+//! All of it is what the ordinary path does, once more; doing it for nothing is harmless. Only what has waited
+//! longer than the grace is looked at, so that it does not race with the ordinary path for nothing.
+//!
+//! It must not decide anything.
+//!
+//! To test: `cargo test -p sweeper`; losses and restarts end to end in `tests/`.
+
+mod approvals;
+mod deliveries;
+mod receipts;
+
+use aws_config::SdkConfig;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use slipstream_common::{
+    Fault,
+    bus::EventBridge,
+    execution::{ExecutionError, Executions},
+    settings::{Settings, SettingsError},
+    store::Store,
+    table::{StoreError, Table},
+};
+
+/// The function's configuration and clients.
+#[derive(Debug)]
+pub struct Sweeper {
+    store: Store,
+    projections: Table,
+    bus: EventBridge,
+    executions: Executions,
+    s3: aws_sdk_s3::Client,
+    sqs: aws_sdk_sqs::Client,
+    state_machine: String,
+    receipt_queue: String,
+    bucket: String,
+    grace: SignedDuration,
+}
+
+/// Why a part of the sweep did not come to its end; the next sweep does it again.
+#[derive(Debug, thiserror::Error)]
+enum SweepError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Execution(#[from] ExecutionError),
+    #[error("the event of a submission is not in the table")]
+    NoSubmission,
+    #[error("an event in the table cannot be read: {0}")]
+    Event(#[from] slipstream_events::EventError),
+    #[error("an execution's input cannot be written: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("{0} does not answer: {1}")]
+    Unavailable(&'static str, String),
+    #[error("{0} entries were refused by the bus")]
+    Refused(usize),
+}
+
+/// What a sweep did.
+#[derive(Debug, Default, Serialize)]
+pub struct Summary {
+    /// Events that were published again.
+    pub republished: usize,
+    /// Executions that were let go on.
+    pub resumed: usize,
+    /// Approvals that were started again.
+    pub restarted: usize,
+    /// Receipts that were put in the queue again.
+    pub requeued: usize,
+}
+
+impl Sweeper {
+    /// From the environment.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names what is missing.
+    pub fn from_env(sdk: &SdkConfig) -> Result<Self, SettingsError> {
+        let mut settings = Settings::new();
+        let table = settings.text("TABLE_NAME");
+        let projections = settings.text("PROJECTIONS_TABLE_NAME");
+        let grace: i64 = settings.parsed("SWEEP_GRACE_SECONDS", "a number of seconds", 0);
+        let sweeper = Self {
+            store: Store::new(Table::new(sdk, table)),
+            projections: Table::new(sdk, projections),
+            bus: EventBridge::new(sdk, settings.text("EVENT_BUS_NAME")),
+            executions: Executions::new(sdk),
+            s3: aws_sdk_s3::Client::new(sdk),
+            sqs: aws_sdk_sqs::Client::new(sdk),
+            state_machine: settings.text("STATE_MACHINE_ARN"),
+            receipt_queue: settings.text("RECEIPT_QUEUE_URL"),
+            bucket: settings.text("RECEIPT_BUCKET"),
+            grace: SignedDuration::from_secs(grace),
+        };
+        settings.finish(sweeper)
+    }
+
+    /// Sweeps once. A part that fails does not keep the others from their work.
+    ///
+    /// # Errors
+    /// When a part failed, after all were tried: so that the failure is seen, and the schedule tries again.
+    pub async fn sweep(&self) -> Result<Summary, Fault> {
+        let before = Timestamp::now() - self.grace;
+        let mut summary = Summary::default();
+        let mut faults = Vec::new();
+        let mut note = |part: &str, outcome: Result<usize, SweepError>, count: &mut usize| match outcome {
+            Ok(done) => *count = done,
+            Err(error) => {
+                tracing::error!(part, %error, "a part of the sweep failed");
+                faults.push(format!("{part}: {error}"));
+            }
+        };
+        note("deliveries", self.republish(before).await, &mut summary.republished);
+        note("resumptions", self.resume(before).await, &mut summary.resumed);
+        note("submissions", self.restart(before).await, &mut summary.restarted);
+        note("receipts", self.requeue(before).await, &mut summary.requeued);
+        tracing::info!(
+            republished = summary.republished,
+            resumed = summary.resumed,
+            restarted = summary.restarted,
+            requeued = summary.requeued,
+            "swept"
+        );
+        if faults.is_empty() { Ok(summary) } else { Err(faults.join("; ").into()) }
+    }
+}

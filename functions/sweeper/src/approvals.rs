@@ -1,0 +1,127 @@
+//! Steps that ended while their execution waits are resumed; submissions without a running execution get one.
+
+use jiff::Timestamp;
+use serde_json::json;
+use slipstream_common::{
+    keys::{self, Index, Open},
+    records::{EventRecord, StepRecord},
+    table::{Condition, IndexQuery, StoreError, Transaction, number, text},
+};
+use slipstream_events::{EventBody, ExpenseState, ExpenseStatus, SubmissionId};
+
+use crate::{SweepError, Sweeper};
+
+fn waiting_since(open: Open, before: Timestamp) -> IndexQuery {
+    IndexQuery { until: Some(keys::instant(before)), ..IndexQuery::of(Index::Open, open.pk()) }
+}
+
+/// The ARN of the execution of that name.
+fn execution_arn(state_machine: &str, name: &str) -> String {
+    format!("{}:{name}", state_machine.replacen(":stateMachine:", ":execution:", 1))
+}
+
+impl Sweeper {
+    /// Lets executions go on whose step ended before `before`.
+    pub(crate) async fn resume(&self, before: Timestamp) -> Result<usize, SweepError> {
+        let steps: Vec<StepRecord> = self.store.table.query_all(&waiting_since(Open::Resumption, before)).await?;
+        let mut resumed = 0;
+        for step in steps {
+            // The index may be behind: the step itself says how it stands.
+            if let Some(step) = self.store.step(step.submission, step.step).await? {
+                self.executions.resume(&self.store, &step).await?;
+                tracing::info!(expense.id = %step.submission.expense, "resumed");
+                resumed += 1;
+            }
+        }
+        Ok(resumed)
+    }
+
+    /// Starts approvals anew that nobody works on: their event was lost, or their execution is over.
+    pub(crate) async fn restart(&self, before: Timestamp) -> Result<usize, SweepError> {
+        let waiting: Vec<ExpenseState> = self.store.table.query_all(&waiting_since(Open::Submission, before)).await?;
+        let mut restarted = 0;
+        for expense in waiting {
+            let Some(expense) = self.store.expense(expense.id).await? else { continue };
+            let Some(submission) = expense.submission_id().filter(|_| expense.status == ExpenseStatus::Submitted)
+            else {
+                continue;
+            };
+            if self.restart_one(submission).await? {
+                tracing::info!(expense.id = %expense.id, "approval restarted");
+                restarted += 1;
+            }
+        }
+        Ok(restarted)
+    }
+
+    async fn restart_one(&self, submission: SubmissionId) -> Result<bool, SweepError> {
+        let claim = self.store.claim(submission).await?;
+        if let Some(claim) = &claim {
+            if self.executions.is_running(&claim.execution).await? {
+                return Ok(false);
+            }
+        }
+        let input = self.input(submission).await?;
+        // The claim names the execution before it is started, so that two sweeps start the same one, and a death in
+        // between is mended by the next sweep, which finds that it does not run.
+        let restarts = claim.as_ref().map_or(0, |claim| claim.restarts) + 1;
+        let name = format!("{}-{}-restart-{restarts}", submission.expense, submission.number);
+        let execution = execution_arn(&self.state_machine, &name);
+        let condition = match &claim {
+            None => Condition::new("attribute_not_exists(#execution)"),
+            Some(before) => Condition::new("#execution = :before").value(":before", text(&before.execution)),
+        };
+        let condition = condition
+            .name("#execution", "execution")
+            .name("#restarts", "restarts")
+            .value(":execution", text(&execution))
+            .value(":restarts", number(restarts));
+        let mut transaction = Transaction::default();
+        let update = "SET #execution = :execution, #restarts = :restarts";
+        transaction.update(&keys::claim(submission), update, condition);
+        match self.store.table.commit(transaction).await {
+            Ok(()) => {}
+            // Somebody else has claimed it meanwhile.
+            Err(StoreError::Condition(_)) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+        self.executions.start(&self.state_machine, &name, &input).await?;
+        Ok(true)
+    }
+
+    /// What the rule gave the lost execution: the submission's event, as the bus shows it.
+    async fn input(&self, submission: SubmissionId) -> Result<String, SweepError> {
+        let history: Vec<EventRecord> = self.store.history(submission.expense).await?;
+        for record in history.iter().rev() {
+            let event = record.event()?;
+            if let EventBody::ExpenseSubmitted(data) = &event.data {
+                if data.change.submission == submission.number {
+                    return Ok(json!({ "detail-type": record.detail_type, "detail": event }).to_string());
+                }
+            }
+        }
+        Err(SweepError::NoSubmission)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slipstream_common::records::ClaimRecord;
+
+    use super::*;
+
+    #[test]
+    fn the_arn_of_an_execution_follows_from_its_name() {
+        let machine = "arn:aws:states:eu-central-1:123456789012:stateMachine:slipstream-expense-approval";
+        assert_eq!(
+            execution_arn(machine, "exp_1-1-restart-1"),
+            "arn:aws:states:eu-central-1:123456789012:execution:slipstream-expense-approval:exp_1-1-restart-1"
+        );
+    }
+
+    #[test]
+    fn the_claim_of_the_state_machine_is_ours() {
+        let claim: ClaimRecord = serde_json::from_value(json!({"execution": "arn"})).unwrap();
+        assert_eq!(claim.restarts, 0);
+    }
+}

@@ -1,0 +1,101 @@
+//! Events that were never seen delivered are published again. The items in the table are the truth; what the
+//! projections saw is the evidence of delivery.
+
+use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+use slipstream_common::{
+    bus::{Entry, publish},
+    keys::{self, Index},
+    records::EventRecord,
+    table::{IndexQuery, StoreError, item},
+};
+
+use crate::{SweepError, Sweeper};
+
+/// How far the first sweep of all looks back.
+const FIRST_LOOK: SignedDuration = SignedDuration::from_hours(24);
+/// How far back of the mark a sweep begins: an event is written at most this long after the time it carries, which
+/// a function's timeout bounds.
+const OVERLAP: SignedDuration = SignedDuration::from_mins(5);
+
+/// Up to when every event was seen delivered.
+#[derive(Debug, Serialize, Deserialize)]
+struct Mark {
+    delivered_until: Timestamp,
+}
+
+/// The days from `first` to `last`, both included.
+fn days(first: Date, last: Date) -> impl Iterator<Item = Date> {
+    first.series(jiff::Span::new().days(1)).take_while(move |day| *day <= last)
+}
+
+fn day(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::UTC).date()
+}
+
+impl Sweeper {
+    /// Publishes again what was written before `before` and not seen delivered. The mark moves up to the oldest
+    /// event that is still missing, so that it is looked for until it is there.
+    pub(crate) async fn republish(&self, before: Timestamp) -> Result<usize, SweepError> {
+        let key = keys::delivery_sweep();
+        let mark: Option<Mark> = self.projections.get(&key).await?;
+        let since = mark.map_or_else(|| before - FIRST_LOOK, |mark| mark.delivered_until - OVERLAP);
+        let mut missing: Vec<(Timestamp, Entry)> = Vec::new();
+        for day in days(day(since), day(before)) {
+            let query = IndexQuery {
+                from: Some(keys::instant(since)),
+                until: Some(keys::instant(before)),
+                ..IndexQuery::of(Index::Day, keys::events_on(day))
+            };
+            let mut start = None;
+            loop {
+                let page = self.store.table.query::<EventRecord>(&query, start).await?;
+                for record in page.items {
+                    if !self.was_seen(&record).await? {
+                        let EventRecord { detail_type, detail, occurred_at } = record;
+                        missing.push((occurred_at, Entry { detail_type, detail, occurred_at }));
+                    }
+                }
+                start = page.next;
+                if start.is_none() {
+                    break;
+                }
+            }
+        }
+        let delivered_until = missing.iter().map(|(at, _)| *at).min().unwrap_or(before);
+        let entries: Vec<Entry> = missing.into_iter().map(|(_, entry)| entry).collect();
+        let refused = publish(&self.bus, &entries).await;
+        self.projections.put(&key, item(&Mark { delivered_until }, [])?).await?;
+        match refused.len() {
+            0 => Ok(entries.len()),
+            refused => Err(SweepError::Refused(refused)),
+        }
+    }
+
+    async fn was_seen(&self, record: &EventRecord) -> Result<bool, SweepError> {
+        let event = match record.event() {
+            Ok(event) => event,
+            Err(error) => {
+                // It was set aside by the publisher; publishing it again would only set it aside again.
+                tracing::error!(%error, "an event in the table cannot be read");
+                return Ok(true);
+            }
+        };
+        let seen: Result<Option<serde_json::Value>, StoreError> =
+            self.projections.get(&keys::seen(&event.metadata.subject)).await;
+        Ok(seen?.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    #[test]
+    fn a_sweep_over_midnight_looks_at_both_days() {
+        let found: Vec<Date> = days(date(2026, 2, 28), date(2026, 3, 1)).collect();
+        assert_eq!(found, [date(2026, 2, 28), date(2026, 3, 1)]);
+    }
+}
