@@ -1,0 +1,130 @@
+//! Who issued the receipt, and where.
+//!
+//! The head of a receipt says it: a name, sometimes a registration number, then an address, then telephone, tax numbers
+//! and the receipt's own data. Shape and the words of many languages decide; no list of shops.
+
+mod address;
+mod name;
+mod vocabulary;
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::words::{fold, letters_and_digits, says_any};
+use super::{Field, Kind, Text};
+use crate::layout::Layout;
+use crate::page::{Quad, TextLine};
+use address::{ADDRESS_LABEL, address_end, begins_address};
+use name::name;
+
+static PHONE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?:\+\d{1,3}[\s./-]?|\(?\b0)\d{1,4}\)?[\s./-]{0,2}\d{2,4}[\s./-]?\d{2,4}(?:[\s./-]?\d{2,4})?")
+        .expect("a constant pattern")
+});
+
+/// A row of the head: side by side print of the same size, as one.
+struct HeadRow<'a> {
+    text: String,
+    lines: Vec<&'a TextLine>,
+    height: f32,
+    top: f32,
+    bottom: f32,
+}
+
+impl HeadRow<'_> {
+    fn confidence(&self) -> f32 {
+        self.lines.iter().map(|l| l.confidence).fold(1.0, f32::min)
+    }
+
+    fn quad(&self) -> Option<Quad> {
+        match self.lines.as_slice() {
+            [one] => Some(one.quad),
+            many => Quad::around(many.iter().map(|l| &l.quad)),
+        }
+    }
+}
+
+/// Name and address, as far as they are there.
+pub(super) fn fields(layout: &Layout<'_>, first_amount_row: usize) -> Vec<Field> {
+    let head = head(layout, first_amount_row);
+    let start = (0..head.len()).find(|&n| begins_address(&head, n));
+    let name = name(&head, start);
+    let mut fields = Vec::new();
+    if let Some((from, to, text)) = &name {
+        fields.extend(field(&head[*from..*to], Kind::VendorName, text.clone(), 0.9));
+    }
+    let after = name.as_ref().map_or(0, |(_, to, _)| *to);
+    let start = start.filter(|&s| s >= after).or_else(|| (after..head.len()).find(|&n| begins_address(&head, n)));
+    if let Some(start) = start {
+        let end = address_end(&head, start);
+        let text = head[start..end].iter().map(|r| r.text.trim()).collect::<Vec<_>>().join("\n");
+        let text = ADDRESS_LABEL.replace(&text, "").into_owned();
+        fields.extend(field(&head[start..end], Kind::VendorAddress, text, 0.85));
+    }
+    fields.extend(phone(layout));
+    fields
+}
+
+fn field(rows: &[HeadRow<'_>], kind: Kind, text: String, sure: f32) -> Option<Field> {
+    let confidence = rows.iter().map(HeadRow::confidence).fold(1.0, f32::min);
+    let quads: Vec<Quad> = rows.iter().filter_map(HeadRow::quad).collect();
+    let quad = match quads.as_slice() {
+        [one] => *one,
+        many => Quad::around(many)?,
+    };
+    Some(Field { kind, confidence: sure * confidence, label: None, value: Text { text, quad, confidence } })
+}
+
+/// The rows above the first amount, at most 18.
+fn head<'a>(layout: &Layout<'a>, first_amount_row: usize) -> Vec<HeadRow<'a>> {
+    let mut rows = Vec::new();
+    for row in layout.rows.iter().take(first_amount_row.clamp(9, 18)) {
+        // Stamps and handwriting beside the print are of another size or far away.
+        let mut groups: Vec<Vec<&TextLine>> = Vec::new();
+        for &n in &row.cells {
+            let line = &layout.page.lines[n];
+            let joins = groups.last().and_then(|g| g.last()).is_some_and(|last| {
+                let (a, b) = (last.quad.height(), line.quad.height());
+                line.quad.left() - last.quad.right() < 1.5 * a.min(b) && a.max(b) < 1.6 * a.min(b)
+            });
+            match groups.last_mut() {
+                Some(group) if joins => group.push(line),
+                _ => groups.push(vec![line]),
+            }
+        }
+        let longest = groups.into_iter().max_by_key(|g| g.iter().map(|l| letters_and_digits(&l.text).0).sum::<usize>());
+        let Some(lines) = longest else { continue };
+        let text = lines.iter().map(|l| l.text.trim()).collect::<Vec<_>>().join(" ");
+        let height = lines.iter().map(|l| l.quad.height()).fold(0.0, f32::max);
+        let (top, bottom) = (
+            lines.iter().map(|l| l.quad.top()).fold(f32::MAX, f32::min),
+            lines.iter().map(|l| l.quad.bottom()).fold(0.0, f32::max),
+        );
+        rows.push(HeadRow { text, lines, height, top, bottom });
+    }
+    rows
+}
+
+/// The first telephone number that is said to be one.
+fn phone(layout: &Layout<'_>) -> Option<Field> {
+    for n in 0..layout.rows.len().min(20) {
+        let row = fold(&layout.text(n));
+        if !says_any(&row, &["tel", "phone", "telefon", "telephone", "fon", "hp", "tlf", "puh", "mobile"]) {
+            continue;
+        }
+        for line in layout.lines(n) {
+            if let Some(hit) = PHONE.find(&line.text) {
+                let from = line.text[..hit.start()].chars().count();
+                let to = from + hit.as_str().chars().count();
+                return Some(Field {
+                    kind: Kind::VendorPhone,
+                    confidence: 0.9 * line.confidence,
+                    label: None,
+                    value: Text::part(line, from, to),
+                });
+            }
+        }
+    }
+    None
+}

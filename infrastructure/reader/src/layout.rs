@@ -1,0 +1,158 @@
+//! From scattered lines to printed rows: what stands side by side on paper belongs together.
+
+use crate::page::{Page, TextLine};
+
+/// One printed row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Indices into [`Page::lines`], from left to right.
+    pub cells: Vec<usize>,
+    /// Its middle, in pixels from the top once the page is level.
+    pub middle: f32,
+    /// Its print's height.
+    pub height: f32,
+}
+
+/// The rows of a page, from top to bottom.
+#[derive(Debug)]
+pub struct Layout<'a> {
+    /// The page it is of.
+    pub page: &'a Page,
+    /// From top to bottom.
+    pub rows: Vec<Row>,
+}
+
+impl<'a> Layout<'a> {
+    /// Groups the lines of a page, tilted or not, into rows.
+    #[must_use]
+    pub fn new(page: &'a Page) -> Self {
+        let (sin, cos) = tilt(page).sin_cos();
+        let mut order: Vec<(f32, usize)> = page
+            .lines
+            .iter()
+            .enumerate()
+            .map(|(n, line)| {
+                let centre = line.quad.centre();
+                (centre.y * cos - centre.x * sin, n)
+            })
+            .collect();
+        order.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut rows: Vec<Row> = Vec::new();
+        for (middle, n) in order {
+            let line = &page.lines[n];
+            let height = line.quad.height();
+            let near = rows
+                .iter_mut()
+                .rev()
+                .take(4)
+                .filter(|row| {
+                    (row.middle - middle).abs() < 0.5 * height.min(row.height)
+                        && row.cells.iter().all(|&c| beside(&page.lines[c], line))
+                })
+                .min_by(|a, b| (a.middle - middle).abs().total_cmp(&(b.middle - middle).abs()));
+            if let Some(row) = near {
+                let count = row.cells.len() as f32;
+                row.middle = (row.middle * count + middle) / (count + 1.0);
+                row.height = (row.height * count + height) / (count + 1.0);
+                row.cells.push(n);
+            } else {
+                rows.push(Row { cells: vec![n], middle, height });
+            }
+        }
+        for row in &mut rows {
+            row.cells.sort_by(|&a, &b| {
+                let left = |n: usize| page.lines[n].quad.left();
+                left(a).total_cmp(&left(b))
+            });
+        }
+        rows.sort_by(|a, b| a.middle.total_cmp(&b.middle));
+        Self { page, rows }
+    }
+
+    /// The lines of a row, from left to right.
+    pub fn lines(&self, row: usize) -> impl Iterator<Item = &'a TextLine> + '_ {
+        self.rows[row].cells.iter().map(|&n| &self.page.lines[n])
+    }
+
+    /// All of a row's text.
+    #[must_use]
+    pub fn text(&self, row: usize) -> String {
+        let parts: Vec<&str> = self.lines(row).map(|line| line.text.as_str()).collect();
+        parts.join(" ")
+    }
+
+    /// The usual height of print on the page.
+    #[must_use]
+    pub fn usual_height(&self) -> f32 {
+        median(self.page.lines.iter().map(|line| line.quad.height())).unwrap_or(1.0)
+    }
+}
+
+/// Two lines can stand in one row only if neither is above the other.
+fn beside(a: &TextLine, b: &TextLine) -> bool {
+    let shared = a.quad.right().min(b.quad.right()) - a.quad.left().max(b.quad.left());
+    shared < 0.4 * a.quad.width().min(b.quad.width())
+}
+
+/// The angle of the print, in radians; long lines tell it best.
+fn tilt(page: &Page) -> f32 {
+    let mut long: Vec<&TextLine> =
+        page.lines.iter().filter(|line| line.quad.width() > 3.0 * line.quad.height()).collect();
+    long.sort_by(|a, b| b.quad.width().total_cmp(&a.quad.width()));
+    long.truncate(15);
+    median(long.iter().map(|line| {
+        let [tl, tr, ..] = line.quad.0;
+        (tr.y - tl.y).atan2(tr.x - tl.x)
+    }))
+    .unwrap_or(0.0)
+}
+
+fn median(values: impl Iterator<Item = f32>) -> Option<f32> {
+    let mut sorted: Vec<f32> = values.collect();
+    sorted.sort_by(f32::total_cmp);
+    sorted.get(sorted.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::{Point, Quad};
+
+    fn page(lines: &[(&str, f32, f32, f32)], slope: f32) -> Page {
+        let lines = lines
+            .iter()
+            .map(|&(text, left, right, top)| {
+                let at = |x: f32, y: f32| Point::new(x, y + x * slope);
+                TextLine::new(
+                    text,
+                    0.9,
+                    Quad([at(left, top), at(right, top), at(right, top + 20.0), at(left, top + 20.0)]),
+                )
+            })
+            .collect();
+        Page { width: 600.0, height: 800.0, lines }
+    }
+
+    #[test]
+    fn label_and_amount_share_a_row_even_when_tilted() {
+        let lines = [
+            ("VAT", 10.0, 120.0, 100.0),
+            ("1.00", 500.0, 560.0, 100.0),
+            ("TOTAL", 10.0, 120.0, 124.0),
+            ("9.00", 500.0, 560.0, 124.0),
+            ("Thank you for your visit", 10.0, 560.0, 148.0),
+        ];
+        for slope in [0.0, 0.06, -0.06] {
+            let page = page(&lines, slope);
+            let layout = Layout::new(&page);
+            let texts: Vec<String> = (0..layout.rows.len()).map(|n| layout.text(n)).collect();
+            assert_eq!(texts, ["VAT 1.00", "TOTAL 9.00", "Thank you for your visit"], "slope {slope}");
+        }
+    }
+
+    #[test]
+    fn a_page_without_text_has_no_rows() {
+        let page = page(&[], 0.0);
+        assert!(Layout::new(&page).rows.is_empty());
+    }
+}
