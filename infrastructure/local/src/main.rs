@@ -1,0 +1,227 @@
+//! `cargo local`: the whole system on this machine. See the library for how.
+
+use std::{collections::HashSet, path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, Subcommand};
+use slipstream_local::{
+    Deployment, Options, World,
+    compile::{self, Checkout},
+    demo, emulator, process,
+    progress::Progress,
+    python, state, wait,
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How late a line may come after another: the longest timeout of a function.
+const LATE_MILLISECONDS: i64 = 300_000;
+
+/// Runs Slipstream on this machine: the functions, an AWS emulator, a receipt reader and a mailbox.
+#[derive(Debug, Parser)]
+#[command(name = "cargo local", bin_name = "cargo local")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    up: Up,
+}
+
+#[derive(Debug, Args, Default)]
+struct Up {
+    /// The first of four ports on 127.0.0.1 (pages and API, AWS, reader, SMTP); any that are free without it
+    #[arg(long, value_name = "BASE")]
+    ports: Option<u16>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Brings everything up and holds it until Ctrl-C (the default)
+    Up(Up),
+    /// Shows where the running world is, who can sign in, and how to use the AWS CLI on it
+    Status {
+        /// As JSON, with the operator's credentials
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints what a function has logged; without a name, all of them
+    Logs {
+        /// For example `receipts`
+        function: Option<String>,
+        /// Goes on printing
+        #[arg(long, short)]
+        follow: bool,
+    },
+    /// Ends the running world
+    Down,
+    /// Starts the receipt reader alone
+    Reader {
+        /// Its port on 127.0.0.1
+        #[arg(long)]
+        port: u16,
+    },
+    /// Sends receipts through the whole pipeline; exits 0 only if all ended approved (or honestly failed)
+    Demo(demo::Demo),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let work = run(cli);
+    let result = tokio::select! {
+        result = work => result,
+        // Dropping the work ends every process it has started.
+        () = interruption() => Ok(ExitCode::from(130)),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn run(cli: Cli) -> Result<ExitCode> {
+    match cli.command.unwrap_or(Command::Up(cli.up)) {
+        Command::Up(up) => self::up(up).await?,
+        Command::Status { json } => status(json).await?,
+        Command::Logs { function, follow } => logs(function.as_deref(), follow).await?,
+        Command::Down => down().await?,
+        Command::Reader { port } => reader(port).await?,
+        Command::Demo(demo) => return demo::run(demo).await,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Ctrl-C, or what `cargo local down` and service managers send.
+async fn interruption() {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+async fn up(up: Up) -> Result<()> {
+    let mut world = World::start(Options { ports: up.ports, announce: true, ..Options::default() }).await?;
+    print_table(&world);
+    println!("Each start is a fresh world: nothing is kept when it stops. Ctrl-C or `cargo local down` ends it.");
+    world.watch().await
+}
+
+fn print_table(world: &Deployment) {
+    println!();
+    println!("  Start here       {}", world.front_url);
+    println!("  Mailbox          {}/mail", world.front_url);
+    println!("  API              {}", world.api_url);
+    println!("  AWS endpoint     {}", world.account.endpoint);
+    println!("  Receipt reader   {}", world.reader_url);
+    println!("  User pool client {}", world.outputs.get("UserPoolClientId").map_or("-", String::as_str));
+    println!("  Logs             {} and `cargo local logs`", world.run_dir.display());
+    println!();
+    for person in &world.people {
+        println!("  {:<16} {}", person.role, person.email);
+    }
+    println!("  {:<16} {}", "password", world.password);
+    println!();
+}
+
+async fn find_running() -> Result<Deployment> {
+    let checkout = Checkout::find().await?;
+    state::running(&checkout.local())?.context("no world is running: `cargo local` starts one")
+}
+
+async fn status(json: bool) -> Result<()> {
+    let world = find_running().await?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&world)?);
+        return Ok(());
+    }
+    print_table(&world);
+    println!("  To use the AWS CLI as the operator:");
+    println!("  export PATH={}:$PATH", world.account.programs.display());
+    for (name, value) in world.account.environment() {
+        println!("  export {name}={}", value.display());
+    }
+    println!();
+    for (name, value) in &world.outputs {
+        println!("  {name:<34} {value}");
+    }
+    Ok(())
+}
+
+async fn logs(function: Option<&str>, follow: bool) -> Result<()> {
+    let world = find_running().await?;
+    let functions = world.functions().await?;
+    let chosen: Vec<String> = match function {
+        None => functions,
+        Some(name) if functions.iter().any(|known| known == name) => vec![name.to_owned()],
+        Some(name) => bail!("there is no function {name}; there are {}", functions.join(", ")),
+    };
+    for name in &chosen {
+        for complaint in world.complaints(name) {
+            println!("{name}  {complaint}");
+        }
+    }
+    let mut seen = HashSet::new();
+    let mut since = 0;
+    wait::until("more logs", Duration::MAX, async || {
+        let mut lines = Vec::new();
+        for name in &chosen {
+            lines.extend(world.logs(name, since).await?.into_iter().map(|line| (line.at, name.as_str(), line)));
+        }
+        lines.sort_by_key(|(at, ..)| *at);
+        for (at, name, line) in lines {
+            // An invocation's lines come together when it ends, some of them after later ones of others.
+            since = since.max(at - LATE_MILLISECONDS);
+            if seen.insert((at, line.stream, line.message.clone())) {
+                println!("{name}  {}", line.message);
+            }
+        }
+        Ok((!follow).then_some(()))
+    })
+    .await
+}
+
+async fn down() -> Result<()> {
+    let checkout = Checkout::find().await?;
+    let Some(world) = state::running(&checkout.local())? else {
+        println!("no world is running");
+        return Ok(());
+    };
+    process::terminate(world.pid)?;
+    wait::until("the world to end", Duration::from_secs(20), async || {
+        Ok(state::running(&checkout.local())?.is_none().then_some(()))
+    })
+    .await?;
+    println!("the world at {} has ended", world.front_url);
+    Ok(())
+}
+
+async fn reader(port: u16) -> Result<()> {
+    let progress = Progress::new(false);
+    let interpreter = python::find().await?;
+    let checkout = Checkout::find().await?;
+    let (binaries, python) =
+        tokio::try_join!(compile::build(&checkout, &progress), python::prepare(&checkout, &interpreter, &progress))?;
+    let run_dir: PathBuf = checkout.local();
+    let mut reader = emulator::start_reader(binaries.path("reader")?, &python.models, port, &run_dir)?;
+    emulator::reader_ready(&mut reader, port).await?;
+    println!("the reader listens on http://127.0.0.1:{port}; its log is {}; Ctrl-C ends it", reader.log().display());
+    wait::until("the end of the reader", Duration::MAX, async || {
+        reader.check()?;
+        Ok(None)
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_command_it_goes_up() {
+        let cli = Cli::try_parse_from(["cargo local", "--ports", "4000"]).unwrap();
+        assert!(cli.command.is_none());
+        assert_eq!(cli.up.ports, Some(4000));
+    }
+}
