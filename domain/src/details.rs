@@ -46,11 +46,10 @@ pub fn problems(details: &ExpenseDetails) -> Vec<FieldProblem> {
     money("amount", details.amount);
     money("original_amount", details.original_amount);
     money("tax", details.tax);
-    if let (Some(amount), Some(tax)) = (details.amount, details.tax) {
-        if amount.currency != tax.currency {
+    if let (Some(amount), Some(tax)) = (details.amount, details.tax)
+        && amount.currency != tax.currency {
             found.push(FieldProblem { field: "tax", remedy: format!("give the tax in {}", amount.currency) });
         }
-    }
     found
 }
 

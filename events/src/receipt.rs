@@ -91,11 +91,13 @@ pub enum FailureReason {
     NothingRecognised,
     /// The reading service refuses the document.
     RefusedByReader,
+    /// It was tried for a day and could not be read, for reasons on our side.
+    ReadingUnavailable,
 }
 
 impl FailureReason {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Empty,
         Self::TooLarge,
         Self::UnsupportedFormat,
@@ -104,6 +106,7 @@ impl FailureReason {
         Self::HashMismatch,
         Self::NothingRecognised,
         Self::RefusedByReader,
+        Self::ReadingUnavailable,
     ];
 
     /// The stable name, as in JSON.
@@ -117,6 +120,7 @@ impl FailureReason {
             Self::HashMismatch => "hash_mismatch",
             Self::NothingRecognised => "nothing_recognised",
             Self::RefusedByReader => "refused_by_reader",
+            Self::ReadingUnavailable => "reading_unavailable",
         }
     }
 
@@ -128,12 +132,15 @@ impl FailureReason {
             Self::UnsupportedFormat => "This is not a picture we can read. Send a JPEG, PNG, WebP, TIFF, GIF or PDF.",
             Self::Damaged => "The file is damaged or incomplete. Take the photo again or export the file anew.",
             Self::Encrypted => "The document is protected by a password. Send it without one.",
-            Self::HashMismatch => "The file is not the one that was announced. Upload it again.",
+            Self::HashMismatch => "The file is not the one that was announced. Take the photo again and send that.",
             Self::NothingRecognised => {
                 "No receipt could be recognised in the picture. Take it again in good light, or enter the expense by hand."
             }
             Self::RefusedByReader => {
                 "The receipt could not be read. Take the photo again, or enter the expense by hand."
+            }
+            Self::ReadingUnavailable => {
+                "The receipt could not be read for a day, through no fault of yours. Enter the expense by hand; the photo stays with it."
             }
         }
     }

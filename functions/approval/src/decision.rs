@@ -10,7 +10,7 @@ use slipstream_common::{
 use slipstream_domain::expense::{Command, Decision, decide};
 use slipstream_events::{Actor, Cause, ExpenseState, Subject};
 
-use crate::{Approval, link::Link};
+use crate::{Approval, link::Link, task::whole_seconds};
 
 impl Approval {
     /// Decides `step`, with the link as credential, on `expense` as it was read.
@@ -41,7 +41,7 @@ impl Approval {
         let mut transaction = Transaction::default();
         add_expense_change(&mut transaction, Some(expense), change, &cause)?;
         let resume = Open::Resumption.entry(cause.at, &format!("{}.{}", step.submission, step.step));
-        let condition = Condition::new("#status = :pending AND contains(#hashes, :hash) AND #due_at > :now")
+        let condition = Condition::new("#status = :pending AND contains(#hashes, :hash) AND #due_at > :second")
             .name("#status", "status")
             .name("#hashes", "link_hashes")
             .name("#due_at", "due_at")
@@ -52,6 +52,7 @@ impl Approval {
             .value(":pending", text("pending"))
             .value(":hash", text(link.hash()))
             .value(":now", text(cause.at))
+            .value(":second", text(whole_seconds(cause.at)))
             .value(":decided", text("decided"))
             .value(":outcome", text(outcome_name))
             .value(":by", text(step.approver))

@@ -228,6 +228,11 @@ impl Approval {
                 let expired = StepEnd::of(&step).is_none() && step.due_at <= Timestamp::now();
                 return message(if expired { 410 } else { 409 }, title, text);
             }
+            match self.store.person(step.approver).await {
+                Ok(Some(approver)) if approver.state.active => {}
+                Ok(_) => return message(403, "Not possible", "Your account is deactivated. Ask an administrator."),
+                Err(error) => return unavailable(&error),
+            }
             let correlation_id = self.correlation_of(&expense).await.unwrap_or_else(|| request.correlation_id());
             let cause = Self::cause_of(&step, &expense, &correlation_id);
             match self.decide(&step, link, &expense, decision.clone(), cause).await {

@@ -56,6 +56,11 @@ const STEP: u32 = 1;
 /// How long after its due date a step is let expire at the earliest; a restart of the approval gets at least this.
 const SHORTEST_WAIT: i64 = 1;
 
+/// The instant without its fraction: due dates are compared as text, which is right at one precision only.
+pub fn whole_seconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
+}
+
 fn cause(correlation_id: &str, causation_id: String) -> Cause {
     Cause {
         actor: Actor::System { name: "approval".to_owned() },
@@ -126,7 +131,7 @@ impl Approval {
         let today = now.to_zoned(TimeZone::UTC).date();
         let approver = approver::choose(expense.owner, candidates, today)?;
         let policy = self.store.policy(self.policy_version(&expense).await?).await?.unwrap_or_default();
-        let due_at = now + SignedDuration::from_secs(i64::try_from(policy.decision_due_seconds)?);
+        let due_at = whole_seconds(now) + SignedDuration::from_secs(i64::try_from(policy.decision_due_seconds)?);
         Ok(json!({ "step": STEP, "approver": approver, "due_at": due_at, "timeout_seconds": wait(due_at) }))
     }
 

@@ -187,6 +187,9 @@ pub struct ClaimRecord {
     /// How often the approval was restarted.
     #[serde(default)]
     pub restarts: u32,
+    /// When it was last restarted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarted_at: Option<Timestamp>,
 }
 
 /// A person: the profile that events carry, and what they must not carry.

@@ -1,4 +1,7 @@
 //! How every function calls AWS: one HTTP client, bounded attempts, endpoints from the environment.
+//!
+//! An operation, with all its attempts, ends within the shortest timeout of a function (15 s for those behind the API),
+//! so that a function answers instead of being cut off.
 
 use std::time::Duration;
 
@@ -9,8 +12,9 @@ use aws_smithy_http_client::{Builder, tls};
 pub async fn config() -> SdkConfig {
     let http = Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(3))
-        .operation_attempt_timeout(Duration::from_secs(40))
+        .connect_timeout(Duration::from_secs(2))
+        .operation_attempt_timeout(Duration::from_secs(5))
+        .operation_timeout(Duration::from_secs(12))
         .build();
     aws_config::defaults(BehaviorVersion::latest())
         .http_client(http)

@@ -4,11 +4,12 @@
 use jiff::Timestamp;
 use slipstream_domain::expense::{Command, Rejection, apply, decide};
 use slipstream_events::{
-    Actor, Cause, Event, EventBody, ExpenseChange, ExpenseId, ExpenseState, PersonEvent, PersonId, PolicyEvent,
-    PolicyState, ReceiptId, Role, Subject, SubmissionId,
+    Actor, Cause, Event, EventBody, ExpenseChange, ExpenseId, ExpenseState, FailureReason, PersonEvent, PersonId,
+    PolicyEvent, PolicyState, ReceiptFailed, ReceiptId, ReceiptStatus, Role, Subject, SubmissionId,
 };
 
 use crate::{
+    http::new_correlation_id,
     keys::{self, Index, Key, Open},
     records::{ClaimRecord, EventRecord, PersonRecord, ReceiptRecord, StepRecord, expense_item, policy_item},
     table::{Condition, IndexQuery, StoreError, Table, Transaction, item, text},
@@ -136,7 +137,7 @@ impl Store {
     }
 
     /// Decides `command` on the expense as it is now and writes the outcome; decides anew when someone else changed
-    /// it in between. `more` adds writes to the same transaction.
+    /// it in between.
     ///
     /// # Errors
     /// [`ChangeError::Rejected`] by the rules, or [`ChangeError::Store`].
@@ -247,6 +248,37 @@ pub fn add_receipt_change(
     Ok(event)
 }
 
+/// Adds the end of a receipt that cannot be read to a transaction: the receipt is `failed` with a named reason, which
+/// its event has its owner told.
+///
+/// # Errors
+/// [`ChangeError`].
+pub fn add_receipt_failure(
+    transaction: &mut Transaction,
+    before: &ReceiptRecord,
+    thumbnails: bool,
+    reason: FailureReason,
+    condition: Condition,
+    cause: &Cause,
+) -> Result<Event, ChangeError> {
+    let mut after = ReceiptRecord { thumbnails, lease: None, ..before.clone() };
+    after.state.version += 1;
+    after.state.status = ReceiptStatus::Failed;
+    after.state.failure = Some(reason);
+    let body = EventBody::ReceiptFailed(Box::new(ReceiptFailed { receipt: after.state.clone(), reason }));
+    add_receipt_change(transaction, &after, condition, body, cause)
+}
+
+/// The cause of what the part `name` of the system does with a receipt.
+pub fn receipt_cause(name: &str, receipt: &ReceiptRecord, at: Timestamp) -> Cause {
+    Cause {
+        actor: Actor::System { name: name.to_owned() },
+        at,
+        correlation_id: receipt.correlation_id.parse().unwrap_or_else(|_| new_correlation_id()),
+        causation_id: Some(Subject::receipt(receipt.state.id, receipt.state.version).event_id().to_string()),
+    }
+}
+
 /// Adds an event to a transaction. It is written once: a second one for the same version fails the transaction.
 fn add_event(transaction: &mut Transaction, event: &Event) -> Result<(), ChangeError> {
     let record = EventRecord::new(event)?;
@@ -272,14 +304,4 @@ pub fn add_step_closing(transaction: &mut Transaction, step: &StepRecord, at: Ti
         .value(":open_sk", text(resume.sk));
     let update = "SET #status = :closed, #open_pk = :open_pk, #open_sk = :open_sk REMOVE #approver_pk, #approver_sk";
     transaction.update(&keys::step(step.submission, step.step), update, condition);
-}
-
-/// The cause of what a part of the system does in reaction to `event`.
-pub fn reaction(name: &str, event: &Event, at: Timestamp) -> Cause {
-    Cause {
-        actor: Actor::System { name: name.to_owned() },
-        at,
-        correlation_id: event.metadata.correlation_id.clone(),
-        causation_id: Some(event.metadata.id.to_string()),
-    }
 }

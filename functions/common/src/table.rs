@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::{
     Client,
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
-    types::{AttributeValue, CancellationReason, ConditionCheck, Delete, Put, TransactWriteItem, Update},
+    types::{AttributeValue, CancellationReason, Put, TransactWriteItem, Update},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -316,8 +316,6 @@ pub fn text_set(values: impl IntoIterator<Item = String>) -> AttributeValue {
 enum Write {
     Put { item: Item, condition: Option<Condition> },
     Update { key: Key, update: String, condition: Condition },
-    Check { key: Key, condition: Condition },
-    Delete { key: Key },
 }
 
 impl Write {
@@ -348,18 +346,6 @@ impl Write {
                     .set_expression_attribute_values(values(condition.values));
                 item.set_update(update.build().ok())
             }
-            Self::Check { key, condition } => {
-                let check = ConditionCheck::builder()
-                    .table_name(table)
-                    .set_key(Some(key_of(key)))
-                    .condition_expression(condition.expression)
-                    .set_expression_attribute_names(some(condition.names))
-                    .set_expression_attribute_values(values(condition.values));
-                item.set_condition_check(check.build().ok())
-            }
-            Self::Delete { key } => {
-                item.set_delete(Delete::builder().table_name(table).set_key(Some(key_of(key))).build().ok())
-            }
         }
         .build()
     }
@@ -382,26 +368,6 @@ impl Transaction {
     /// Changes an item. `condition` carries the names and values of the update expression too.
     pub fn update(&mut self, key: &Key, update: &str, condition: Condition) {
         self.writes.push(Write::Update { key: key.clone(), update: update.to_owned(), condition });
-    }
-
-    /// Only checks a condition.
-    pub fn check(&mut self, key: &Key, condition: Condition) {
-        self.writes.push(Write::Check { key: key.clone(), condition });
-    }
-
-    /// Deletes an item.
-    pub fn delete(&mut self, key: &Key) {
-        self.writes.push(Write::Delete { key: key.clone() });
-    }
-
-    /// How many writes there are; the index that the next one gets.
-    pub fn len(&self) -> usize {
-        self.writes.len()
-    }
-
-    /// Whether there is nothing to write.
-    pub fn is_empty(&self) -> bool {
-        self.writes.is_empty()
     }
 }
 

@@ -140,7 +140,6 @@ impl Expenses {
                 ("POST", "/expenses") => self.create(me, &request).await,
                 ("GET", "/expenses/{expense_id}") => Ok(answer(200, self.own(me, &request).await?)),
                 ("PATCH", "/expenses/{expense_id}") => self.edit(me, &request).await,
-                ("DELETE", "/expenses/{expense_id}") => self.change(me, &request, Command::Delete).await,
                 ("POST", "/expenses/{expense_id}/submit") => {
                     let policy = self.store.current_policy().await?;
                     self.change(me, &request, Command::Submit { policy_version: policy.version }).await
@@ -254,11 +253,10 @@ impl Expenses {
     async fn edit(&self, owner: PersonId, request: &Request) -> Result<Response, Problem> {
         let change: Change = request.json()?;
         let state = self.own(owner, request).await?;
-        if let Some(wanted) = request.header("if-match") {
-            if wanted != "*" && wanted != format!("\"{}\"", state.version) {
+        if let Some(wanted) = request.header("if-match")
+            && wanted != "*" && wanted != format!("\"{}\"", state.version) {
                 return Err(Problem::precondition_failed());
             }
-        }
         let details = merged(&state.details, change.details)?;
         let edited = decide(Some(&state), Command::Edit { details })?;
         let mut transaction = Transaction::default();

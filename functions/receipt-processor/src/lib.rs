@@ -23,17 +23,15 @@ use slipstream_common::{
     queue::{BatchResponse, Message, each},
     records::{Lease, ReceiptRecord},
     settings::{Settings, SettingsError},
-    store::{ChangeError, Store, add_expense_change, add_receipt_change},
-    table::{Condition, StoreError, Table, Transaction, item, text},
+    store::{ChangeError, Store, add_expense_change, add_receipt_change, add_receipt_failure, receipt_cause},
+    table::{Condition, StoreError, Table, Transaction, item, number, text},
 };
 use slipstream_domain::{
     analysis::Analysis,
     expense::{Command, decide},
     reading,
 };
-use slipstream_events::{
-    Actor, Cause, Currency, EventBody, ExpenseId, FailureReason, ReceiptFailed, ReceiptId, ReceiptRead, ReceiptStatus,
-};
+use slipstream_events::{Cause, Currency, EventBody, ExpenseId, FailureReason, ReceiptId, ReceiptRead, ReceiptStatus};
 use textract::ReadingError;
 
 /// How long a reader may work on a receipt before another may take over; longer than the function's timeout, so
@@ -96,7 +94,7 @@ impl Processor {
         settings.finish(Self {
             store: Store::new(Table::new(sdk, table)),
             s3: Client::new(sdk),
-            textract: aws_sdk_textract::Client::new(sdk),
+            textract: textract::client(sdk),
             bucket,
             company_currency,
         })
@@ -160,7 +158,7 @@ impl Processor {
             .name("#version", "version")
             .name("#lease", "lease")
             .value(":status", text(ReceiptStatus::AwaitingUpload))
-            .value(":version", slipstream_common::table::number(record.state.version));
+            .value(":version", number(record.state.version));
         let mut transaction = Transaction::default();
         transaction.put(&keys::receipt(record.state.id), record.to_item()?, Some(condition));
         match self.store.table.commit(transaction).await {
@@ -229,7 +227,7 @@ impl Processor {
         let answer = self.s3.get_object().bucket(&self.bucket).key(key).send().await;
         let object = match answer {
             Ok(object) => object,
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => return Ok(None),
+            Err(error) if error.as_service_error().is_some_and(aws_sdk_s3::operation::get_object::GetObjectError::is_no_such_key) => return Ok(None),
             Err(error) => return Err(ProcessError::Bucket(DisplayErrorContext(error).to_string())),
         };
         let bytes = object.body.collect().await.map_err(|error| ProcessError::Bucket(error.to_string()))?.into_bytes();
@@ -252,17 +250,7 @@ impl Processor {
     /// Writes what came of it: the receipt, the draft and their events, all or nothing.
     async fn conclude(&self, before: ReceiptRecord, outcome: Outcome) -> Result<(), ProcessError> {
         let now = Timestamp::now();
-        let cause = Cause {
-            actor: Actor::System { name: "receipt-processor".to_owned() },
-            at: now,
-            correlation_id: before
-                .correlation_id
-                .parse()
-                .unwrap_or_else(|_| slipstream_common::http::new_correlation_id()),
-            causation_id: Some(
-                slipstream_events::Subject::receipt(before.state.id, before.state.version).event_id().to_string(),
-            ),
-        };
+        let cause = receipt_cause("receipt-processor", &before, now);
         let thumbnails = matches!(outcome, Outcome::Analysed(_) | Outcome::Failed(FailureReason::RefusedByReader));
         let draft = match outcome {
             Outcome::Failed(reason) => Err(reason),
@@ -275,37 +263,29 @@ impl Processor {
                 reading::draft(&analysis, context).ok_or(FailureReason::NothingRecognised)
             }
         };
-        let mut after = ReceiptRecord { thumbnails, lease: None, ..before.clone() };
-        after.state.version += 1;
         let mut transaction = Transaction::default();
         let condition = Condition::new("#version = :version AND #lease.#holder = :holder")
             .name("#version", "version")
             .name("#lease", "lease")
             .name("#holder", "holder")
-            .value(":version", slipstream_common::table::number(before.state.version))
+            .value(":version", number(before.state.version))
             .value(":holder", text(before.lease.as_ref().map_or("", |lease| lease.holder.as_str())));
         match draft {
             Err(reason) => {
-                after.state.status = ReceiptStatus::Failed;
-                after.state.failure = Some(reason);
-                let body = EventBody::ReceiptFailed(Box::new(ReceiptFailed { receipt: after.state.clone(), reason }));
-                add_receipt_change(&mut transaction, &after, condition, body, &cause)?;
-                tracing::info!(reason = %reason, "the receipt cannot be read");
+                add_receipt_failure(&mut transaction, &before, thumbnails, reason, condition, &cause)?;
+                tracing::info!(%reason, "the receipt cannot be read");
             }
             Ok(details) => {
                 let expense = expense_of(before.state.id);
+                let mut after = ReceiptRecord { thumbnails, lease: None, ..before.clone() };
+                after.state.version += 1;
                 after.state.status = ReceiptStatus::Read;
                 after.state.expense = Some(expense);
                 let waited = before.uploaded_at.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
                 let duration_ms = u64::try_from(waited.as_millis()).unwrap_or_default();
                 let body = ReceiptRead { receipt: after.state.clone(), duration_ms };
-                let event = add_receipt_change(
-                    &mut transaction,
-                    &after,
-                    condition,
-                    EventBody::ReceiptRead(Box::new(body)),
-                    &cause,
-                )?;
+                let body = EventBody::ReceiptRead(Box::new(body));
+                let event = add_receipt_change(&mut transaction, &after, condition, body, &cause)?;
                 let command =
                     Command::Draft { id: expense, owner: before.state.owner, details, receipt: Some(before.state.id) };
                 let change = decide(None, command).map_err(ChangeError::from)?;
@@ -314,12 +294,9 @@ impl Processor {
                 tracing::info!(expense.id = %expense, duration_ms, "drafted");
             }
         }
-        let mark = keys::hash(&after.state.sha256, after.state.owner, after.state.id);
-        transaction.put(
-            &mark,
-            item(&serde_json::json!({"owner": after.state.owner, "receipt": after.state.id}), [])?,
-            None,
-        );
+        let (owner, id) = (before.state.owner, before.state.id);
+        let mark = keys::hash(&before.state.sha256, owner, id);
+        transaction.put(&mark, item(&serde_json::json!({ "owner": owner, "receipt": id }), [])?, None);
         match self.store.table.commit(transaction).await {
             Ok(()) => Ok(()),
             Err(StoreError::Condition(_)) => match self.store.receipt(before.state.id).await? {

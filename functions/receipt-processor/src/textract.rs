@@ -1,7 +1,10 @@
 //! The reading service: Amazon Textract's `AnalyzeExpense`, or whatever speaks it at `AWS_ENDPOINT_URL_TEXTRACT`.
 
+use std::time::Duration;
+
+use aws_config::{SdkConfig, timeout::TimeoutConfig};
 use aws_sdk_textract::{
-    Client,
+    Client, config,
     error::{DisplayErrorContext, ProvideErrorMetadata as _},
     operation::analyze_expense::{AnalyzeExpenseError, AnalyzeExpenseOutput},
     primitives::Blob,
@@ -21,6 +24,21 @@ pub enum ReadingError {
     /// The service did not answer; asking again can help.
     #[error("the reading service is not available: {0}")]
     Unavailable(String),
+}
+
+/// How long one reading may take, in seconds.
+const ATTEMPT_SECONDS: u64 = 30;
+/// How long a reading may take with all its attempts, in seconds; the function has 120.
+const READING_SECONDS: u64 = 80;
+
+/// A client of the reading service, which takes longer than other services.
+pub fn client(sdk: &SdkConfig) -> Client {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .operation_attempt_timeout(Duration::from_secs(ATTEMPT_SECONDS))
+        .operation_timeout(Duration::from_secs(READING_SECONDS))
+        .build();
+    Client::from_conf(config::Builder::from(sdk).timeout_config(timeouts).build())
 }
 
 /// Has the picture (a JPEG of at most 10 MB) read.

@@ -1,6 +1,6 @@
 //! Steps that ended while their execution waits are resumed; submissions without a running execution get one.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use slipstream_common::{
     keys::{self, Index, Open},
@@ -18,6 +18,16 @@ fn waiting_since(open: Open, before: Timestamp) -> IndexQuery {
 /// The ARN of the execution of that name.
 fn execution_arn(state_machine: &str, name: &str) -> String {
     format!("{}:{name}", state_machine.replacen(":stateMachine:", ":execution:", 1))
+}
+
+/// The longest pause between two restarts of one approval.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(6);
+
+/// How long to wait after the `restarts`th restart of an approval before the next: what fails again and again must
+/// not raise the alarm every few minutes for ever.
+fn pause(grace: SignedDuration, restarts: u32) -> SignedDuration {
+    let factor = 1i32.checked_shl(restarts.min(16)).unwrap_or(i32::MAX);
+    grace.checked_mul(factor).map_or(LONGEST_PAUSE, |pause| pause.min(LONGEST_PAUSE))
 }
 
 impl Sweeper {
@@ -57,7 +67,10 @@ impl Sweeper {
     async fn restart_one(&self, submission: SubmissionId) -> Result<bool, SweepError> {
         let claim = self.store.claim(submission).await?;
         if let Some(claim) = &claim {
-            if self.executions.is_running(&claim.execution).await? {
+            let now = Timestamp::now();
+            if claim.restarted_at.is_some_and(|at| now < at + pause(self.grace, claim.restarts))
+                || self.executions.is_running(&claim.execution).await?
+            {
                 return Ok(false);
             }
         }
@@ -74,10 +87,12 @@ impl Sweeper {
         let condition = condition
             .name("#execution", "execution")
             .name("#restarts", "restarts")
+            .name("#restarted_at", "restarted_at")
+            .value(":restarted_at", text(Timestamp::now()))
             .value(":execution", text(&execution))
             .value(":restarts", number(restarts));
         let mut transaction = Transaction::default();
-        let update = "SET #execution = :execution, #restarts = :restarts";
+        let update = "SET #execution = :execution, #restarts = :restarts, #restarted_at = :restarted_at";
         transaction.update(&keys::claim(submission), update, condition);
         match self.store.table.commit(transaction).await {
             Ok(()) => {}
@@ -94,11 +109,10 @@ impl Sweeper {
         let history: Vec<EventRecord> = self.store.history(submission.expense).await?;
         for record in history.iter().rev() {
             let event = record.event()?;
-            if let EventBody::ExpenseSubmitted(data) = &event.data {
-                if data.change.submission == submission.number {
+            if let EventBody::ExpenseSubmitted(data) = &event.data
+                && data.change.submission == submission.number {
                     return Ok(json!({ "detail-type": record.detail_type, "detail": event }).to_string());
                 }
-            }
         }
         Err(SweepError::NoSubmission)
     }
@@ -117,6 +131,14 @@ mod tests {
             execution_arn(machine, "exp_1-1-restart-1"),
             "arn:aws:states:eu-central-1:123456789012:execution:slipstream-expense-approval:exp_1-1-restart-1"
         );
+    }
+
+    #[test]
+    fn restarts_become_rarer() {
+        let grace = SignedDuration::from_secs(120);
+        assert_eq!(pause(grace, 1), SignedDuration::from_secs(240));
+        assert_eq!(pause(grace, 4), SignedDuration::from_secs(1920));
+        assert_eq!(pause(grace, 400), LONGEST_PAUSE);
     }
 
     #[test]

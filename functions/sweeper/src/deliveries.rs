@@ -18,6 +18,10 @@ const FIRST_LOOK: SignedDuration = SignedDuration::from_hours(24);
 /// a function's timeout bounds.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(5);
 
+/// How long an event is published again and again. What nobody could take for a day needs a person: it is told as an
+/// error, on which an alarm stands, and is no longer waited for.
+const GIVE_UP: SignedDuration = SignedDuration::from_hours(24);
+
 /// Up to when every event was seen delivered.
 #[derive(Debug, Serialize, Deserialize)]
 struct Mark {
@@ -52,6 +56,11 @@ impl Sweeper {
                 let page = self.store.table.query::<EventRecord>(&query, start).await?;
                 for record in page.items {
                     if !self.was_seen(&record).await? {
+                        if record.occurred_at + GIVE_UP < before {
+                            let (event, at) = (record.detail_type, record.occurred_at);
+                            tracing::error!(event.r#type = %event, event.occurred_at = %at, "an event was not delivered within a day");
+                            continue;
+                        }
                         let EventRecord { detail_type, detail, occurred_at } = record;
                         missing.push((occurred_at, Entry { detail_type, detail, occurred_at }));
                     }

@@ -24,7 +24,7 @@ use slipstream_common::{
     bus::EventBridge,
     execution::{ExecutionError, Executions},
     settings::{Settings, SettingsError},
-    store::Store,
+    store::{ChangeError, Store},
     table::{StoreError, Table},
 };
 
@@ -48,6 +48,8 @@ pub struct Sweeper {
 enum SweepError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Change(#[from] ChangeError),
     #[error(transparent)]
     Execution(#[from] ExecutionError),
     #[error("the event of a submission is not in the table")]

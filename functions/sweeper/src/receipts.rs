@@ -1,20 +1,25 @@
 //! Receipts whose upload nobody noticed, or whose reader died, are put in the queue again, as S3 would.
 
 use aws_sdk_s3::error::DisplayErrorContext;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use slipstream_common::{
     keys::{self, Index, Open},
     records::ReceiptRecord,
-    table::IndexQuery,
+    store::{add_receipt_failure, receipt_cause},
+    table::{Condition, IndexQuery, StoreError, Transaction},
 };
-use slipstream_events::ReceiptStatus;
+use slipstream_events::{FailureReason, ReceiptStatus};
 
 use crate::{SweepError, Sweeper};
 
+/// How long a receipt is tried before it is given up.
+const GIVE_UP: SignedDuration = SignedDuration::from_hours(24);
+
 impl Sweeper {
     /// Puts receipts in the queue again that were announced before `before`, are not finished, have their bytes in
-    /// the bucket, and are in nobody's hands.
+    /// the bucket, and are in nobody's hands. After a day it gives up: what was uploaded ends as `failed`, so that its
+    /// owner is told, and what was not is no longer looked for; should it be uploaded yet, S3 says so.
     pub(crate) async fn requeue(&self, before: Timestamp) -> Result<usize, SweepError> {
         let query =
             IndexQuery { until: Some(keys::instant(before)), ..IndexQuery::of(Index::Open, Open::Receipt.pk()) };
@@ -27,16 +32,54 @@ impl Sweeper {
             if held || record.state.status != ReceiptStatus::AwaitingUpload {
                 continue;
             }
-            let Some(version) = self.uploaded_version(&record).await? else { continue };
-            let object = json!({ "key": record.object_key("original"), "versionId": version });
-            let body = json!({ "Records": [{ "eventName": "ObjectCreated:Put", "s3": { "object": object } }] });
-            let message = self.sqs.send_message().queue_url(&self.receipt_queue).message_body(body.to_string());
-            let sent = message.send().await;
-            sent.map_err(|error| SweepError::Unavailable("the queue", DisplayErrorContext(error).to_string()))?;
-            tracing::info!(receipt.id = %record.state.id, "put in the queue again");
-            requeued += 1;
+            let given_up = record.state.created_at + GIVE_UP < now;
+            match self.uploaded_version(&record).await? {
+                Some(_) if given_up => self.fail(&record, now).await?,
+                Some(version) => {
+                    self.send(&record, version).await?;
+                    requeued += 1;
+                }
+                None if given_up => self.forget(&record).await?,
+                None => {}
+            }
         }
         Ok(requeued)
+    }
+
+    async fn send(&self, record: &ReceiptRecord, version: Option<String>) -> Result<(), SweepError> {
+        let object = json!({ "key": record.object_key("original"), "versionId": version });
+        let body = json!({ "Records": [{ "eventName": "ObjectCreated:Put", "s3": { "object": object } }] });
+        let message = self.sqs.send_message().queue_url(&self.receipt_queue).message_body(body.to_string());
+        let sent = message.send().await;
+        sent.map_err(|error| SweepError::Unavailable("the queue", DisplayErrorContext(error).to_string()))?;
+        tracing::info!(receipt.id = %record.state.id, "put in the queue again");
+        Ok(())
+    }
+
+    async fn fail(&self, record: &ReceiptRecord, now: Timestamp) -> Result<(), SweepError> {
+        let mut transaction = Transaction::default();
+        let cause = receipt_cause("sweeper", record, now);
+        let condition = Condition::version(record.state.version);
+        let reason = FailureReason::ReadingUnavailable;
+        add_receipt_failure(&mut transaction, record, record.thumbnails, reason, condition, &cause)?;
+        tracing::error!(receipt.id = %record.state.id, "a receipt could not be read for a day and is given up");
+        self.unless_changed(transaction).await
+    }
+
+    async fn forget(&self, record: &ReceiptRecord) -> Result<(), SweepError> {
+        let condition =
+            Condition::version(record.state.version).name("#pk", Index::Open.pk()).name("#sk", Index::Open.sk());
+        let mut transaction = Transaction::default();
+        transaction.update(&keys::receipt(record.state.id), "REMOVE #pk, #sk", condition);
+        self.unless_changed(transaction).await
+    }
+
+    /// Commits; that something else was faster is fine.
+    async fn unless_changed(&self, transaction: Transaction) -> Result<(), SweepError> {
+        match self.store.table.commit(transaction).await {
+            Ok(()) | Err(StoreError::Condition(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The version of the uploaded object; `None` while nothing was uploaded.
@@ -44,7 +87,7 @@ impl Sweeper {
         let head = self.s3.head_object().bucket(&self.bucket).key(record.object_key("original")).send().await;
         match head {
             Ok(object) => Ok(Some(object.version_id)),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => Ok(None),
+            Err(error) if error.as_service_error().is_some_and(aws_sdk_s3::operation::head_object::HeadObjectError::is_not_found) => Ok(None),
             Err(error) => Err(SweepError::Unavailable("the bucket", DisplayErrorContext(error).to_string())),
         }
     }

@@ -15,6 +15,9 @@ use serde_json::{Map, Value, json};
 
 use crate::aws::{Account, http};
 
+/// How the emulator is started: with the evaluation of `TimeoutSeconds` that it lacks. The file says more.
+pub const EMULATOR: &str = include_str!("../emulator.py");
+
 /// The largest request body that API Gateway takes.
 const LARGEST_BODY: usize = 10 * 1024 * 1024;
 

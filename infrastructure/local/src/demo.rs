@@ -228,7 +228,7 @@ async fn print_log(world: &Deployment, function: &str) {
 }
 
 /// A new employee, signed up as anyone would be, with Mark as manager.
-async fn sign_up(world: &Deployment) -> Result<Session> {
+pub async fn sign_up(world: &Deployment) -> Result<Session> {
     let client = world.client()?;
     let number = Timestamp::now().as_millisecond();
     let email = format!("nora.newcomer.{number}@example.com");
@@ -244,7 +244,7 @@ async fn sign_up(world: &Deployment) -> Result<Session> {
     session.get("/me").await?.expect(200)?;
     let manager = world.person("manager")?;
     world.session("administrator").await?.name_manager(&session.person_id, &manager.id).await?;
-    println!("{email} has signed up; {} is the manager", manager.email);
+
     Ok(session)
 }
 
@@ -422,11 +422,12 @@ impl Way<'_> {
 }
 
 /// Whether a mail asks for a decision on this expense.
-fn is_request(mail: &Mail, expense: &str) -> bool {
+pub fn is_request(mail: &Mail, expense: &str) -> bool {
     mail.mentions(expense) && request_link(mail).is_some()
 }
 
-fn request_link(mail: &Mail) -> Option<String> {
+/// The link of a mail that asks for a decision.
+pub fn request_link(mail: &Mail) -> Option<String> {
     html::links(mail.html.as_deref()?).into_iter().find(|link| link.contains("/approvals/"))
 }
 

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     aws::{Account, REGION},
+    bridges,
     process::{self, Service, ServiceSpec},
     python::Python,
     wait,
@@ -59,10 +60,12 @@ pub fn start(account: &Account, python: &Python, surroundings: &Surroundings<'_>
     ];
     environment.extend(settings.map(|(name, value)| (name.to_owned(), value)));
     environment.extend(surroundings.environment.iter().map(|(name, value)| (name.clone(), value.into())));
+    let program = run_dir.join("emulator.py");
+    fs::write(&program, bridges::EMULATOR).with_context(|| format!("cannot write {}", program.display()))?;
     let python = python.program("python");
     Service::start(ServiceSpec {
         name: "the AWS emulator",
-        command: process::arguments([python.as_os_str(), "-m".as_ref(), "ministack".as_ref()]),
+        command: process::arguments([python.as_os_str(), program.as_os_str()]),
         environment,
         directory: run_dir,
         log: run_dir.join("emulator.log"),
@@ -75,6 +78,10 @@ pub fn start(account: &Account, python: &Python, surroundings: &Surroundings<'_>
 /// When it cannot be started.
 pub fn start_reader(reader: &Path, models: &Path, port: u16, run_dir: &Path) -> Result<Service> {
     let folder = reader.parent().context("the reader has no folder")?;
+    let mut environment = base_environment(folder, run_dir)?;
+    // Large buffers come and go with each picture: glibc is to give them back instead of keeping some in every arena.
+    let allocator = [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "4194304")];
+    environment.extend(allocator.map(|(name, value)| (name.to_owned(), value.into())));
     Service::start(ServiceSpec {
         name: "the reader",
         command: process::arguments([
@@ -84,7 +91,7 @@ pub fn start_reader(reader: &Path, models: &Path, port: u16, run_dir: &Path) -> 
             "--models".as_ref(),
             models.as_os_str(),
         ]),
-        environment: base_environment(folder, run_dir)?,
+        environment,
         directory: run_dir,
         log: run_dir.join("reader.log"),
     })

@@ -306,6 +306,8 @@ fn parameters(api_url: &str, differing: &BTreeMap<String, String>) -> BTreeMap<S
         ("MailFrom", MAIL_FROM),
         ("PublicBaseUrl", api_url),
         ("AllowedMailDomains", "example.com"),
+        // The emulator's permission checks know no identities of SES.
+        ("MailIdentityArn", "*"),
         // The emulator speaks plain HTTP on the loopback.
         ("RequireTls", "false"),
         // The emulator asks for permission to send with any identity, whichever sends.

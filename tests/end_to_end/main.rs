@@ -1,0 +1,58 @@
+//! Scenarios against the real stack on this machine: the same binaries and template as on AWS, IAM enforced, a real
+//! OCR engine. One world for all of them, on free ports; each scenario has an employee of its own.
+
+mod access;
+mod approvals;
+mod harness;
+mod receipts;
+mod resilience;
+
+use std::process::ExitCode;
+
+use harness::Harness;
+use libtest_mimic::{Arguments, Trial};
+
+macro_rules! scenarios {
+    ($harness:ident: $($module:ident::$name:ident),* $(,)?) => {
+        vec![$({
+            let harness = $harness.clone();
+            Trial::test(concat!(stringify!($module), "::", stringify!($name)), move || {
+                harness.run(async |world| $module::$name(world).await)
+            })
+        }),*]
+    };
+}
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // Some scenarios change what all share: the policy, a rule of the bus, a queue.
+    arguments.test_threads = Some(1);
+    let harness = Harness::new();
+    let trials = scenarios![harness:
+        receipts::photo_becomes_an_approved_expense,
+        receipts::the_same_upload_twice_is_one_receipt_and_one_expense,
+        receipts::an_unreadable_photo_fails_by_name_and_can_be_entered_by_hand,
+        receipts::bad_files_fail_by_name,
+        receipts::a_ticket_takes_the_announced_bytes_once_and_in_time,
+        receipts::an_object_nobody_announced_is_set_aside,
+        approvals::rejected_with_a_reason,
+        approvals::a_link_is_shown_as_often_as_one_likes_and_used_once,
+        approvals::a_forged_link_is_nobodys,
+        approvals::an_expired_link_decides_nothing,
+        approvals::a_withdrawal_ends_the_approval,
+        approvals::two_decisions_at_once_are_one,
+        access::strangers_see_nothing,
+        access::only_id_tokens_of_active_people_count,
+        access::only_allowed_mail_domains_sign_up,
+        access::bad_input_names_the_field,
+        resilience::an_execution_stopped_in_the_middle_is_restarted,
+        resilience::an_event_lost_on_the_way_is_published_again,
+        resilience::a_receipt_that_nobody_noticed_is_read,
+        resilience::a_malformed_record_is_set_aside_and_its_neighbours_go_on,
+        resilience::a_replay_changes_nothing,
+        resilience::no_secret_and_no_address_is_in_logs_or_events,
+    ];
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    harness.stop();
+    conclusion.exit_code()
+}
