@@ -47,9 +47,10 @@ pub fn problems(details: &ExpenseDetails) -> Vec<FieldProblem> {
     money("original_amount", details.original_amount);
     money("tax", details.tax);
     if let (Some(amount), Some(tax)) = (details.amount, details.tax)
-        && amount.currency != tax.currency {
-            found.push(FieldProblem { field: "tax", remedy: format!("give the tax in {}", amount.currency) });
-        }
+        && amount.currency != tax.currency
+    {
+        found.push(FieldProblem { field: "tax", remedy: format!("give the tax in {}", amount.currency) });
+    }
     found
 }
 

@@ -3,10 +3,10 @@
 use anyhow::{Context as _, Result, ensure};
 use reqwest::Url;
 use serde_json::json;
-use slipstream_local::{Deployment, Mail};
+use slipstream_local::{Deployment, Mail, wait};
 
 use crate::harness::{
-    DEADLINE, draft, execution_succeeds, history, newcomer, request, requests, submitted, sweep_until,
+    DEADLINE, draft, execution_status, execution_succeeds, history, newcomer, request, requests, submitted, sweep,
 };
 
 pub async fn rejected_with_a_reason(world: &Deployment) -> Result<()> {
@@ -120,8 +120,11 @@ pub async fn a_withdrawal_ends_the_approval(world: &Deployment) -> Result<()> {
     session.post(&format!("/expenses/{id}/withdraw"), &json!({})).await?.expect(200)?;
     let posted = session.client.post_decision(page.url.clone(), "approve", "").await?;
     ensure!(posted.status == 409, "the link died: {}", posted.status);
-    sweep_until(world, "resumed").await?;
-    execution_succeeds(world, &id, 1).await?;
+    wait::until("a sweep to let the execution end", DEADLINE, async || {
+        sweep(world).await?;
+        Ok((execution_status(world, &id, 1).await?.1 == "SUCCEEDED").then_some(()))
+    })
+    .await?;
 
     session.edit(&id, &json!({ "note": "now complete" })).await?;
     session.submit(&id).await?;

@@ -254,9 +254,11 @@ impl Expenses {
         let change: Change = request.json()?;
         let state = self.own(owner, request).await?;
         if let Some(wanted) = request.header("if-match")
-            && wanted != "*" && wanted != format!("\"{}\"", state.version) {
-                return Err(Problem::precondition_failed());
-            }
+            && wanted != "*"
+            && wanted != format!("\"{}\"", state.version)
+        {
+            return Err(Problem::precondition_failed());
+        }
         let details = merged(&state.details, change.details)?;
         let edited = decide(Some(&state), Command::Edit { details })?;
         let mut transaction = Transaction::default();

@@ -227,7 +227,13 @@ impl Processor {
         let answer = self.s3.get_object().bucket(&self.bucket).key(key).send().await;
         let object = match answer {
             Ok(object) => object,
-            Err(error) if error.as_service_error().is_some_and(aws_sdk_s3::operation::get_object::GetObjectError::is_no_such_key) => return Ok(None),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(aws_sdk_s3::operation::get_object::GetObjectError::is_no_such_key) =>
+            {
+                return Ok(None);
+            }
             Err(error) => return Err(ProcessError::Bucket(DisplayErrorContext(error).to_string())),
         };
         let bytes = object.body.collect().await.map_err(|error| ProcessError::Bucket(error.to_string()))?.into_bytes();

@@ -110,9 +110,10 @@ impl Sweeper {
         for record in history.iter().rev() {
             let event = record.event()?;
             if let EventBody::ExpenseSubmitted(data) = &event.data
-                && data.change.submission == submission.number {
-                    return Ok(json!({ "detail-type": record.detail_type, "detail": event }).to_string());
-                }
+                && data.change.submission == submission.number
+            {
+                return Ok(json!({ "detail-type": record.detail_type, "detail": event }).to_string());
+            }
         }
         Err(SweepError::NoSubmission)
     }

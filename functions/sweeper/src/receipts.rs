@@ -87,7 +87,13 @@ impl Sweeper {
         let head = self.s3.head_object().bucket(&self.bucket).key(record.object_key("original")).send().await;
         match head {
             Ok(object) => Ok(Some(object.version_id)),
-            Err(error) if error.as_service_error().is_some_and(aws_sdk_s3::operation::head_object::HeadObjectError::is_not_found) => Ok(None),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(aws_sdk_s3::operation::head_object::HeadObjectError::is_not_found) =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(SweepError::Unavailable("the bucket", DisplayErrorContext(error).to_string())),
         }
     }
