@@ -23,6 +23,8 @@ pub struct ReceiptRecord {
     pub state: ReceiptState,
     /// The request that announced it.
     pub correlation_id: String,
+    /// When it was last announced.
+    pub announced_at: Timestamp,
     /// Who is reading it now, if someone is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<Lease>,
@@ -65,7 +67,7 @@ impl ReceiptRecord {
     /// [`StoreError::Shape`].
     pub fn to_item(&self) -> Result<Item, StoreError> {
         let open = matches!(self.state.status, ReceiptStatus::AwaitingUpload | ReceiptStatus::Processing);
-        item(self, open.then(|| Open::Receipt.entry(self.state.created_at, &self.state.id.to_string())))
+        item(self, open.then(|| Open::Receipt.entry(self.announced_at, &self.state.id.to_string())))
     }
 }
 
@@ -276,6 +278,7 @@ mod tests {
                 created_at: Timestamp::UNIX_EPOCH,
             },
             correlation_id: "c".to_owned(),
+            announced_at: Timestamp::UNIX_EPOCH,
             lease: Some(Lease { holder: "me".to_owned(), until: Timestamp::UNIX_EPOCH }),
             object_version: None,
             thumbnails: false,

@@ -107,7 +107,7 @@ impl Notifications {
         };
         if let Some((to, mail)) = self.mail_of(event).await? {
             self.send(&to, mail).await?;
-            tracing::info!(event.r#type = %event.metadata.event_type, attempts = guard.attempts, "mail sent");
+            tracing::info!(event.kind = %event.metadata.event_type, attempts = guard.attempts, "mail sent");
         }
         guard::end(&self.store.table, id, guard).await?;
         Ok(())

@@ -16,11 +16,12 @@ use serde_json::Value;
 use slipstream_common::{
     Fault, caller,
     http::{Request, Response, serve},
+    keys,
     problem::{FieldError, Problem},
     records::ReceiptRecord,
     settings::{Settings, SettingsError},
     store::{ChangeError, Store, add_receipt_change},
-    table::{Condition, Table, Transaction},
+    table::{Condition, StoreError, Table, Transaction, number},
 };
 use slipstream_events::{
     Cause, EventBody, ExpenseId, FailureReason, MediaType, PersonId, ReceiptAnnounced, ReceiptId, ReceiptState,
@@ -126,6 +127,11 @@ fn faults(announcement: &Announcement) -> Vec<FieldError> {
     faults
 }
 
+/// Whether the bytes have not been seen yet.
+fn awaited(record: &ReceiptRecord) -> bool {
+    record.state.status == ReceiptStatus::AwaitingUpload && record.uploaded_at.is_none()
+}
+
 impl Receipts {
     /// From the environment.
     ///
@@ -170,15 +176,34 @@ impl Receipts {
         let known = self.store.receipt(id).await?;
         let is_new = known.is_none();
         let record = match known {
+            Some(record) if awaited(&record) => self.announce_again(record).await?,
             Some(record) => record,
             None => self.register(id, owner, &announcement, &request.cause(owner)).await?,
         };
         // Once the bytes are there, no ticket: the same upload twice is harmless.
-        let awaited = record.state.status == ReceiptStatus::AwaitingUpload && record.uploaded_at.is_none();
-        let upload = if awaited { Some(self.ticket(&record).await?) } else { None };
+        let upload = if awaited(&record) { Some(self.ticket(&record).await?) } else { None };
         let answer = Answer { receipt: View::new(&record), upload };
         let status = if is_new { 201 } else { 200 };
         Ok(Response::json(status, &answer).header("location", format!("receipts/{id}")))
+    }
+
+    /// Puts a receipt that was never uploaded among the open work again, from now on: the sweeper looks after it anew.
+    async fn announce_again(&self, mut record: ReceiptRecord) -> Result<ReceiptRecord, Problem> {
+        record.announced_at = Timestamp::now();
+        let condition = Condition::new("#version = :version AND attribute_not_exists(#lease)")
+            .name("#version", "version")
+            .name("#lease", "lease")
+            .value(":version", number(record.state.version));
+        let mut transaction = Transaction::default();
+        transaction.put(&keys::receipt(record.state.id), record.to_item()?, Some(condition));
+        match self.store.table.commit(transaction).await {
+            Ok(()) => Ok(record),
+            // It was uploaded at this very moment.
+            Err(StoreError::Condition(_)) => {
+                self.store.receipt(record.state.id).await?.ok_or_else(|| Problem::not_found("receipt"))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Writes the announced receipt, or finds that the same request has done so at the same time.
@@ -203,6 +228,7 @@ impl Receipts {
                 created_at: cause.at,
             },
             correlation_id: cause.correlation_id.to_string(),
+            announced_at: cause.at,
             lease: None,
             object_version: None,
             thumbnails: false,

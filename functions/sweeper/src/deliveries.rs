@@ -58,7 +58,7 @@ impl Sweeper {
                     if !self.was_seen(&record).await? {
                         if record.occurred_at + GIVE_UP < before {
                             let (event, at) = (record.detail_type, record.occurred_at);
-                            tracing::error!(event.r#type = %event, event.occurred_at = %at, "an event was not delivered within a day");
+                            tracing::error!(event.kind = %event, event.occurred_at = %at, "an event was not delivered within a day");
                             continue;
                         }
                         let EventRecord { detail_type, detail, occurred_at } = record;

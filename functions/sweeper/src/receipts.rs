@@ -1,6 +1,6 @@
 //! Receipts whose upload nobody noticed, or whose reader died, are put in the queue again, as S3 would.
 
-use aws_sdk_s3::error::DisplayErrorContext;
+use aws_sdk_s3::{error::DisplayErrorContext, operation::head_object::HeadObjectError};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use slipstream_common::{
@@ -32,14 +32,13 @@ impl Sweeper {
             if held || record.state.status != ReceiptStatus::AwaitingUpload {
                 continue;
             }
-            let given_up = record.state.created_at + GIVE_UP < now;
-            match self.uploaded_version(&record).await? {
-                Some(_) if given_up => self.fail(&record, now).await?,
-                Some(version) => {
-                    self.send(&record, version).await?;
+            match self.uploaded(&record).await? {
+                Some(upload) if upload.at + GIVE_UP < now => self.fail(&record, now).await?,
+                Some(upload) => {
+                    self.send(&record, upload.version).await?;
                     requeued += 1;
                 }
-                None if given_up => self.forget(&record).await?,
+                None if record.announced_at + GIVE_UP < now => self.forget(&record).await?,
                 None => {}
             }
         }
@@ -82,19 +81,24 @@ impl Sweeper {
         }
     }
 
-    /// The version of the uploaded object; `None` while nothing was uploaded.
-    async fn uploaded_version(&self, record: &ReceiptRecord) -> Result<Option<Option<String>>, SweepError> {
+    /// The uploaded object; `None` while nothing was uploaded.
+    async fn uploaded(&self, record: &ReceiptRecord) -> Result<Option<Upload>, SweepError> {
         let head = self.s3.head_object().bucket(&self.bucket).key(record.object_key("original")).send().await;
         match head {
-            Ok(object) => Ok(Some(object.version_id)),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(aws_sdk_s3::operation::head_object::HeadObjectError::is_not_found) =>
-            {
-                Ok(None)
+            Ok(object) => {
+                let seconds = object.last_modified.map(|at| at.secs());
+                let at =
+                    seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()).unwrap_or(record.announced_at);
+                Ok(Some(Upload { version: object.version_id, at }))
             }
+            Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(None),
             Err(error) => Err(SweepError::Unavailable("the bucket", DisplayErrorContext(error).to_string())),
         }
     }
+}
+
+/// An uploaded object.
+struct Upload {
+    version: Option<String>,
+    at: Timestamp,
 }

@@ -310,8 +310,6 @@ fn parameters(api_url: &str, differing: &BTreeMap<String, String>) -> BTreeMap<S
         ("MailIdentityArn", "*"),
         // The emulator speaks plain HTTP on the loopback.
         ("RequireTls", "false"),
-        // The emulator asks for permission to send with any identity, whichever sends.
-        ("MailIdentityArn", "*"),
     ];
     let mut parameters: BTreeMap<String, String> =
         laptop.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();

@@ -66,6 +66,28 @@ fn german_restaurant_with_tip() {
 }
 
 #[test]
+fn the_tax_is_not_the_amount_that_is_taxed() {
+    let found = receipt(
+        "    GOLDEN FIELD MARKET\n\
+         03/28/2026  12:14\n\
+         COFFEE BEANS  47.54\n\
+         APPLES  126.32\n\
+         SUBTOTAL  173.86\n\
+         SALES TAX 7.5% ON 47.54  3.57\n\
+         TOTAL USD  177.43\n",
+    );
+    expect(&found, &[(Kind::Subtotal, "173.86"), (Kind::Tax, "3.57"), (Kind::Total, "177.43")]);
+    let table = receipt(
+        "    Teehaus Morgen\n\
+         12.03.2026\n\
+         Sencha  53,50\n\
+         Summe EUR  53,50\n\
+         MwSt 7%  50,00  3,50  53,50\n",
+    );
+    expect(&table, &[(Kind::Tax, "3,50"), (Kind::Total, "53,50")]);
+}
+
+#[test]
 fn the_total_after_rounding_wins() {
     let found = receipt(
         "    KEDAI MAKAN SDN BHD (123456-X)\n\

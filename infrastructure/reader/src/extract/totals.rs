@@ -170,16 +170,33 @@ impl<'a> Money<'a> {
         let mut seen: Vec<i64> = Vec::new();
         let mut found: Vec<(bool, Field)> = Vec::new();
         for l in self.with(|l| l == Label::Tax) {
-            let cents = l.place.amount.cents;
-            if !l.place.amount.is_money() || seen.contains(&cents) || total.is_some_and(|t| cents >= t && t > 0) {
+            let place = self.tax_in_row(l, total, subtotal);
+            let cents = place.amount.cents;
+            if !place.amount.is_money() || seen.contains(&cents) || total.is_some_and(|t| cents >= t && t > 0) {
                 continue;
             }
             seen.push(cents);
             let fits = total.zip(subtotal).is_some_and(|(t, s)| (t - s - cents).abs() <= 4);
-            found.push((fits, self.field(Kind::Tax, l, if fits { 0.97 } else { 0.8 })));
+            let tax = Labelled { place, ..l.clone() };
+            found.push((fits, self.field(Kind::Tax, &tax, if fits { 0.97 } else { 0.8 })));
         }
         found.sort_by_key(|(fits, _)| !fits);
         found.into_iter().map(|(_, f)| f).take(4).collect()
+    }
+
+    /// The tax itself among the amounts of its row, which may name the taxed amount too: `SALES TAX 7.5% ON 47.54 3.57`.
+    /// What total and subtotal leave is believed first, then the share that the printed rate makes of another amount.
+    fn tax_in_row(&self, found: &Labelled, total: Option<i64>, subtotal: Option<i64>) -> Place {
+        let row: Vec<&Place> = self.in_row_of(found.row).filter(|p| p.amount.is_money()).collect();
+        let left = total.zip(subtotal).map(|(total, subtotal)| total - subtotal);
+        let is_left = |p: &&&Place| left.is_some_and(|left| (left - p.amount.cents).abs() <= 4);
+        let is_share = |p: &&&Place| {
+            row.iter().any(|base| {
+                let share = p.amount.cents as f32 / base.amount.cents.max(1) as f32;
+                p.amount.cents > 0 && base.amount.cents > p.amount.cents && (0.02..0.28).contains(&share)
+            })
+        };
+        row.iter().find(is_left).or_else(|| row.iter().find(is_share)).map_or(&found.place, |place| place).clone()
     }
 
     fn field(&self, kind: Kind, found: &Labelled, sure: f32) -> Field {
