@@ -90,8 +90,13 @@ fn currency(document: &ExpenseDocument) -> Option<Currency> {
     let detected = document.summary_fields.iter().filter_map(|field| field.currency.as_ref());
     let code =
         detected.max_by(|a, b| a.confidence.total_cmp(&b.confidence)).and_then(|currency| currency.code.parse().ok());
-    code.or_else(|| document.summary_fields.iter().find_map(|field| currency_in(&field.value_detection.text)))
+    let amounts = || AMOUNTS.iter().flat_map(|name| of_type(document, name));
+    let label = |field: &Field| field.label_detection.as_ref().and_then(|label| currency_in(&label.text));
+    code.or_else(|| amounts().find_map(|field| currency_in(&field.value_detection.text).or_else(|| label(field))))
 }
+
+/// The fields that hold money; only there do three capitals mean a currency.
+const AMOUNTS: [&str; 5] = ["TOTAL", "AMOUNT_DUE", "AMOUNT_PAID", "SUBTOTAL", "TAX"];
 
 /// A currency that the text names by its code or by a symbol that only one currency has.
 fn currency_in(text: &str) -> Option<Currency> {
@@ -342,6 +347,16 @@ mod tests {
         let read = read.unwrap();
         assert_eq!(read.merchant.as_deref(), Some("MEGA MARKET"));
         assert_eq!(read.amount, Some(Money::new(750, currency("EUR"))));
+    }
+
+    #[test]
+    fn three_capitals_are_a_currency_only_beside_an_amount() {
+        let named = |vendor, total| {
+            let fields = vec![field("VENDOR_NAME", vendor, 90.0), field("TOTAL", total, 90.0)];
+            draft(&receipt(fields), context()).unwrap().amount.unwrap().currency
+        };
+        assert_eq!(named("THE CUP", "7.50"), currency("EUR"));
+        assert_eq!(named("THE CUP", "CHF 7.50"), currency("CHF"));
     }
 
     #[test]

@@ -67,7 +67,7 @@ macro_rules! catalogue {
                 match event_type {
                     $(EventType::$name => serde_json::from_value(data).map(|data| Self::$name(Box::new(data))),)*
                 }
-                .map_err(|source| EventError::Data { event_type, schema_version, source })
+                .map_err(|fault| EventError::Data { event_type, schema_version, fault })
             }
         }
 

@@ -13,17 +13,19 @@ use crate::{EventBody, EventType, ExpenseId, PersonId, ReceiptId, expense::Expen
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
     /// The envelope cannot be read.
-    #[error("the envelope cannot be read: {0}")]
-    Envelope(#[source] serde_json::Error),
+    ///
+    /// Neither this text nor that of the data's fault quotes what was read: logs must not have contents.
+    #[error("the envelope cannot be read ({:?} error at line {}, column {})", .0.classify(), .0.line(), .0.column())]
+    Envelope(serde_json::Error),
     /// The data cannot be read as that type and version.
-    #[error("the data of {event_type} version {schema_version} cannot be read: {source}")]
+    #[error("the data of {event_type} version {schema_version} cannot be read ({:?} error)", .fault.classify())]
     Data {
         /// The type it says it is.
         event_type: EventType,
         /// The version it says it has.
         schema_version: u32,
         /// What is wrong with it.
-        source: serde_json::Error,
+        fault: serde_json::Error,
     },
     /// The version is newer than this code knows.
     #[error("{event_type} has no version {schema_version} here; deploy the consumer before the producer")]

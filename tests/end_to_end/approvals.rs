@@ -90,7 +90,7 @@ pub async fn a_forged_link_is_nobodys(world: &Deployment) -> Result<()> {
 pub async fn an_expired_link_decides_nothing(world: &Deployment) -> Result<()> {
     let finance = world.session("finance").await?;
     let usual = finance.get("/policy").await?.expect(200)?["decision_due_seconds"].clone();
-    finance.put("/policy", &json!({ "decision_due_seconds": 4 })).await?.expect(200)?;
+    finance.put("/policy", &json!({ "decision_due_seconds": 20 })).await?.expect(200)?;
     let outcome = expire(world).await;
     finance.put("/policy", &json!({ "decision_due_seconds": usual })).await?.expect(200)?;
     outcome

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use slipstream_local::{
     Deployment, Mail, Options, Session, World,
     client::{Answer, Page},
+    compile::Beside,
     demo, wait,
 };
 use tokio::runtime::Runtime;
@@ -80,7 +81,7 @@ fn options() -> Options {
         ("SweepSchedule", "rate(1 day)".to_owned()),
     ];
     let parameters = parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<BTreeMap<_, _>>();
-    Options { parameters, ..Options::default() }
+    Options { parameters, build_beside: Beside::Tests, ..Options::default() }
 }
 
 /// The bytes of a fixture.

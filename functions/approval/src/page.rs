@@ -79,7 +79,7 @@ fn unknown() -> Response {
 
 fn unavailable(error: &StoreError) -> Response {
     tracing::warn!(%error, "the page cannot be shown");
-    message(503, "Please try again", "Something did not answer in time. Nothing was changed.")
+    message(503, "Please try again", "Something did not answer in time. Open the link again to see how it stands.")
 }
 
 /// What to say of a step that waits for nobody any more.
@@ -145,6 +145,11 @@ impl Approval {
         if !link.is_one_of(&step.link_hashes) {
             return Ok(None);
         }
+        // Whoever has left neither sees nor decides.
+        let approver = self.store.person(step.approver).await?;
+        if !approver.is_some_and(|approver| approver.state.active) {
+            return Ok(None);
+        }
         Ok(self.store.expense(link.submission.expense).await?.map(|expense| (step, expense)))
     }
 
@@ -160,7 +165,7 @@ impl Approval {
         }
         let details = &expense.details;
         let owner = match self.store.person(expense.owner).await {
-            Ok(owner) => owner.map(|owner| owner.name.unwrap_or(owner.email)).unwrap_or_default(),
+            Ok(owner) => owner.map(|owner| owner.display_name()).unwrap_or_default(),
             Err(error) => return unavailable(&error),
         };
         let page = DecidePage {
@@ -227,11 +232,6 @@ impl Approval {
             if let Some((title, text)) = self.over(&step, &expense) {
                 let expired = StepEnd::of(&step).is_none() && step.due_at <= Timestamp::now();
                 return message(if expired { 410 } else { 409 }, title, text);
-            }
-            match self.store.person(step.approver).await {
-                Ok(Some(approver)) if approver.state.active => {}
-                Ok(_) => return message(403, "Not possible", "Your account is deactivated. Ask an administrator."),
-                Err(error) => return unavailable(&error),
             }
             let correlation_id = self.correlation_of(&expense).await.unwrap_or_else(|| request.correlation_id());
             let cause = Self::cause_of(&step, &expense, &correlation_id);

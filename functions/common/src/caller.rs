@@ -34,7 +34,7 @@ pub fn identity(request: &Request) -> Result<Identity, Problem> {
     let mut roles = Vec::new();
     // The gateway gives the groups as a list, or as text separated by commas or blanks.
     let groups = claims.get("cognito:groups").map(ToString::to_string).unwrap_or_default();
-    for group in groups.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')) {
+    for group in groups.split([',', ' ', '[', ']', '"']) {
         match group {
             "finance" => roles.push(Role::Finance),
             "administrators" => roles.push(Role::Administrator),
@@ -88,6 +88,8 @@ mod tests {
             let who = identity(&request(claims("id", groups))).unwrap();
             assert_eq!(who.roles, [Role::Finance, Role::Administrator]);
         }
-        assert_eq!(identity(&request(claims("id", json!("financeX")))).unwrap().roles, []);
+        for groups in ["financeX", "emea.finance", "finance:read", "no-administrators"] {
+            assert_eq!(identity(&request(claims("id", json!(groups)))).unwrap().roles, [], "{groups}");
+        }
     }
 }

@@ -138,8 +138,8 @@ impl From<StoreError> for Problem {
                 tracing::warn!(cause, "the table is not available");
                 Self::unavailable()
             }
-            StoreError::Shape(cause) => {
-                tracing::error!(%cause, "an item has an unexpected shape");
+            StoreError::Shape(_) => {
+                tracing::error!("an item has an unexpected shape");
                 Self::internal()
             }
         }

@@ -63,8 +63,8 @@ pub async fn each<E: std::fmt::Display>(
 #[derive(Debug, thiserror::Error)]
 pub enum EnvelopeError {
     /// The body is not a bus event.
-    #[error("the message is not a bus event: {0}")]
-    Bus(#[from] serde_json::Error),
+    #[error("the message is not a bus event ({:?} error)", .0.classify())]
+    Bus(serde_json::Error),
     /// The bus event's detail is not an event.
     #[error(transparent)]
     Event(#[from] slipstream_events::EventError),
@@ -82,7 +82,7 @@ pub fn bus_event(message: &Message) -> Result<(Event, Option<String>), EnvelopeE
         #[serde(default)]
         replay_name: Option<String>,
     }
-    let bus: BusEvent = serde_json::from_str(&message.body)?;
+    let bus: BusEvent = serde_json::from_str(&message.body).map_err(EnvelopeError::Bus)?;
     Ok((Event::from_detail(bus.detail)?, bus.replay_name))
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use slipstream_events::{
-    Event, EventType, ExpenseState, PersonId, PersonState, PolicyState, ReceiptState, ReceiptStatus, SubmissionId,
+    Event, ExpenseState, PersonId, PersonState, PolicyState, ReceiptState, ReceiptStatus, SubmissionId,
 };
 
 use crate::{
@@ -31,6 +31,12 @@ pub struct ReceiptRecord {
     /// Which version of the object was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object_version: Option<String>,
+    /// How many readers have died over it.
+    #[serde(default)]
+    pub deaths: u32,
+    /// When the sweeper last put it in the queue again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requeued_at: Option<Timestamp>,
     /// Whether thumbnails were made.
     #[serde(default)]
     pub thumbnails: bool,
@@ -85,8 +91,9 @@ pub fn expense_item(state: &ExpenseState) -> Result<Item, StoreError> {
 /// An event in the table: the outbox entry and the audit trail. It is never changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventRecord {
-    /// What happened; the bus event's `detail-type`.
-    pub detail_type: EventType,
+    /// What happened; the bus event's `detail-type`. As text: a type that this code does not know yet must not keep it
+    /// from reading the other events.
+    pub detail_type: String,
     /// The bus event's `detail`, as JSON text, byte for byte as it is published.
     pub detail: String,
     /// When it happened.
@@ -100,7 +107,7 @@ impl EventRecord {
     /// [`serde_json::Error`] when it cannot be written as JSON.
     pub fn new(event: &Event) -> Result<Self, serde_json::Error> {
         Ok(Self {
-            detail_type: event.metadata.event_type,
+            detail_type: event.metadata.event_type.to_string(),
             detail: serde_json::to_string(event)?,
             occurred_at: event.metadata.occurred_at,
         })
@@ -208,6 +215,14 @@ pub struct PersonRecord {
 }
 
 impl PersonRecord {
+    /// Who it is, for people: the name is what the person calls themselves, the address is what was verified.
+    pub fn display_name(&self) -> String {
+        match &self.name {
+            Some(name) => format!("{name} ({})", self.email),
+            None => self.email.clone(),
+        }
+    }
+
     /// The item, standing by mail address and by its first role.
     ///
     /// # Errors
@@ -281,6 +296,8 @@ mod tests {
             announced_at: Timestamp::UNIX_EPOCH,
             lease: Some(Lease { holder: "me".to_owned(), until: Timestamp::UNIX_EPOCH }),
             object_version: None,
+            deaths: 0,
+            requeued_at: None,
             thumbnails: false,
             uploaded_at: None,
         };

@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, CancellationReason, Put, TransactWriteItem, Update},
 };
 use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
 
 use crate::keys::{Entry, Index, Key, PK, SK};
 
@@ -26,7 +27,9 @@ pub enum StoreError {
     #[error("the table is not available: {0}")]
     Unavailable(String),
     /// An item is not what this code writes.
-    #[error("an item cannot be read or written: {0}")]
+    ///
+    /// Its text does not say what stands in the item: that may be contents, which logs must not have.
+    #[error("an item cannot be read or written")]
     Shape(#[from] serde_dynamo::Error),
 }
 
@@ -204,13 +207,17 @@ impl Table {
     pub async fn commit(&self, transaction: Transaction) -> Result<(), StoreError> {
         let items: Vec<_> = transaction.writes.into_iter().map(|write| write.into_item(&self.name)).collect();
         let mut attempt = 0;
+        // The token makes a repetition the same request: one that is still in progress must not fail its own conditions.
+        let mut token = Uuid::new_v4();
         loop {
-            let error = match self.client.transact_write_items().set_transact_items(Some(items.clone())).send().await {
+            let request = self.client.transact_write_items().client_request_token(token.to_string());
+            let error = match request.set_transact_items(Some(items.clone())).send().await {
                 Ok(_) => return Ok(()),
                 Err(error) => error,
             };
             let verdict = match error.as_service_error() {
                 Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                    token = Uuid::new_v4();
                     judge(cancelled.cancellation_reasons())
                 }
                 Some(other) if other.code() == Some("TransactionInProgressException") => Verdict::Again,

@@ -43,12 +43,13 @@ pub fn entry(record: &Value) -> Result<Entry, RecordError> {
     let image = &record["dynamodb"]["NewImage"];
     let text = |name: &'static str| image[name]["S"].as_str().ok_or(RecordError::Missing(name));
     let record = EventRecord {
-        detail_type: serde_json::from_value(text("detail_type")?.into())
-            .map_err(|_| RecordError::Malformed("detail_type"))?,
+        detail_type: text("detail_type")?.to_owned(),
         detail: text("detail")?.to_owned(),
         occurred_at: text("occurred_at")?.parse().map_err(|_| RecordError::Malformed("occurred_at"))?,
     };
-    record.event()?;
+    if record.event()?.metadata.event_type.as_str() != record.detail_type {
+        return Err(RecordError::Malformed("detail_type"));
+    }
     Ok(Entry { detail_type: record.detail_type, detail: record.detail, occurred_at: record.occurred_at })
 }
 

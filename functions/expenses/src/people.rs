@@ -12,6 +12,9 @@ use slipstream_common::{
 };
 use slipstream_events::{Currency, PersonId, PersonState, Role};
 
+/// The longest name, in characters.
+const MAX_NAME: usize = 100;
+
 /// A profile as the API shows it.
 #[derive(Debug, Serialize)]
 struct View {
@@ -79,9 +82,10 @@ pub async fn me(store: &Store, request: &Request) -> Result<Response, Problem> {
             email: identity.email.clone(),
             name: None,
         });
-        after.email.clone_from(&identity.email);
+        // The address stays the one of the sign-up, which the mail domains were checked for: links go there.
         after.state.roles.clone_from(&identity.roles);
-        after.name = identity.name.clone().or(after.name);
+        let name = identity.name.as_ref().map(|name| name.chars().take(MAX_NAME).collect());
+        after.name = name.or(after.name);
         if before.as_ref() == Some(&after) {
             return Ok(Response::json(200, &View::from(after)));
         }

@@ -168,7 +168,7 @@ impl Notifications {
         let owner = self.person(expense.owner).await?;
         let link = format!("{}/approvals/{submission}.{}.{secret}", self.public_base_url, change.step);
         let picture = self.thumbnail(expense).await;
-        let mail = Mail::ask(expense, &display_name(&owner), change.due_at, link, picture);
+        let mail = Mail::ask(expense, &owner.display_name(), change.due_at, link, picture);
         Ok(Some((approver, mail)))
     }
 
@@ -208,10 +208,6 @@ impl Notifications {
             NotifyError::Mail(code.unwrap_or("the mail service does not answer").to_owned())
         })
     }
-}
-
-fn display_name(person: &PersonRecord) -> String {
-    person.name.clone().unwrap_or_else(|| person.email.clone())
 }
 
 /// When something happened or is due, for people.

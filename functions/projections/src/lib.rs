@@ -69,6 +69,7 @@ impl Projections {
                 self.apply(expense).await?;
             }
             self.mark_seen(&event).await?;
+            tracing::info!("summed up");
             Ok(())
         }
         .instrument(span)

@@ -13,6 +13,8 @@ pub mod notification;
 pub mod picture;
 pub mod textract;
 
+use std::time::Duration;
+
 use aws_config::SdkConfig;
 use aws_sdk_s3::{Client, error::DisplayErrorContext, primitives::ByteStream};
 use jiff::{SignedDuration, Timestamp, tz};
@@ -37,6 +39,11 @@ use textract::ReadingError;
 /// How long a reader may work on a receipt before another may take over; longer than the function's timeout, so
 /// that a lease ends only when its holder is gone. Bounds the time in which a receipt may be paid for twice.
 const LEASE: SignedDuration = SignedDuration::from_secs(150);
+
+/// How long making the pictures may take.
+const PICTURE_SECONDS: u64 = 60;
+/// How many readers may die over a receipt before it counts as damaged.
+const MAX_DEATHS: u32 = 3;
 
 /// The function's configuration and clients.
 #[derive(Debug)]
@@ -65,8 +72,6 @@ enum ProcessError {
     Change(#[from] ChangeError),
     #[error("the analysis cannot be kept: {0}")]
     Analysis(#[from] serde_json::Error),
-    #[error("the picture's decoder panicked")]
-    Decoder,
 }
 
 impl From<StoreError> for ProcessError {
@@ -127,8 +132,18 @@ impl Processor {
             return Ok(());
         }
         let Some(record) = self.take_lease(record, version, holder).await? else { return Ok(()) };
-        let outcome = self.look(&record).await?;
-        self.conclude(record, outcome).await
+        if record.deaths >= MAX_DEATHS {
+            tracing::error!(deaths = record.deaths, "readers die over this receipt");
+            return self.conclude(record, Outcome::Failed(FailureReason::Damaged)).await;
+        }
+        let concluded = match self.look(&record).await {
+            Ok(outcome) => self.conclude(record.clone(), outcome).await,
+            Err(error) => Err(error),
+        };
+        if concluded.is_err() {
+            self.release(record).await;
+        }
+        concluded
     }
 
     /// Takes the lease, or finds the receipt finished (`None`), or held by another.
@@ -143,6 +158,8 @@ impl Processor {
             return Err(ProcessError::Leased);
         }
         let before = record.lease.take();
+        // A lease that nobody gave back is that of a reader that died.
+        record.deaths += u32::from(before.as_ref().is_some_and(|before| before.holder != holder));
         record.lease = Some(Lease { holder: holder.to_owned(), until: now + LEASE });
         record.uploaded_at.get_or_insert(now);
         record.object_version = version.or(record.object_version);
@@ -172,6 +189,24 @@ impl Processor {
         }
     }
 
+    /// Gives the lease back, so that the next attempt need not wait for its end. That this fails is no harm.
+    async fn release(&self, record: ReceiptRecord) {
+        let Some(lease) = &record.lease else { return };
+        let condition = Condition::new("#lease.#holder = :holder AND #version = :version")
+            .name("#lease", "lease")
+            .name("#holder", "holder")
+            .name("#version", "version")
+            .value(":holder", text(&lease.holder))
+            .value(":version", number(record.state.version));
+        let released = ReceiptRecord { lease: None, ..record };
+        let mut transaction = Transaction::default();
+        let Ok(item) = released.to_item() else { return };
+        transaction.put(&keys::receipt(released.state.id), item, Some(condition));
+        if let Err(error) = self.store.table.commit(transaction).await {
+            tracing::warn!(%error, "the lease ends by itself");
+        }
+    }
+
     /// Looks at the file: makes the pictures, keeps them, and has the receipt read.
     async fn look(&self, record: &ReceiptRecord) -> Result<Outcome, ProcessError> {
         let original = self
@@ -192,12 +227,12 @@ impl Processor {
         if hex::encode(Sha256::digest(&bytes)) != record.state.sha256 {
             return Ok(Outcome::Failed(FailureReason::HashMismatch));
         }
-        let made = tokio::task::spawn_blocking(move || picture::pictures(&bytes)).await;
-        let pictures = match made.map_err(|_| ProcessError::Decoder) {
-            Ok(Ok(pictures)) => pictures,
-            Ok(Err(reason)) => return Ok(Outcome::Failed(reason)),
-            // A decoder that panics on these bytes will do so again.
-            Err(_) => return Ok(Outcome::Failed(FailureReason::Damaged)),
+        let making = tokio::task::spawn_blocking(move || picture::pictures(&bytes));
+        let pictures = match tokio::time::timeout(Duration::from_secs(PICTURE_SECONDS), making).await {
+            Ok(Ok(Ok(pictures))) => pictures,
+            Ok(Ok(Err(reason))) => return Ok(Outcome::Failed(reason)),
+            // A decoder that panics on these bytes, or finds no end, will do so again.
+            Ok(Err(_)) | Err(_) => return Ok(Outcome::Failed(FailureReason::Damaged)),
         };
         self.keep(record.object_key("preview.jpg"), "image/jpeg", pictures.preview).await?;
         self.keep(record.object_key("thumbnail.jpg"), "image/jpeg", pictures.thumbnail).await?;

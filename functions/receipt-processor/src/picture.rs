@@ -90,9 +90,11 @@ fn decode(bytes: &[u8]) -> Result<DynamicImage, FailureReason> {
     Ok(flatten(picture))
 }
 
-/// Whether the file has the end marker (ITU-T T.81, B.1.1.3); some cameras append data after it.
+/// Whether the end marker follows on the last scan (ITU-T T.81, B.1.1.3). One before it may be that of a thumbnail in
+/// the metadata; some cameras append data after it.
 fn ends_as_jpeg(bytes: &[u8]) -> bool {
-    bytes.windows(2).rev().any(|window| window == [0xff, 0xd9])
+    let last = |marker: [u8; 2]| bytes.windows(2).rposition(|window| window == marker);
+    last([0xff, 0xd9]).is_some_and(|end| last([0xff, 0xda]).is_some_and(|scan| scan < end))
 }
 
 fn reason(error: ImageError) -> FailureReason {
@@ -204,12 +206,21 @@ mod tests {
     #[test]
     fn what_cannot_be_shown_has_a_reason() {
         let photo = fixture("cafe-eur.jpg");
+        // Metadata with an end marker of its own, as that of an embedded thumbnail.
+        let mut thumbnailed = vec![0xff, 0xd8, 0xff, 0xe1, 0x00, 0x08, 0xff, 0xda, 0x00, 0x00, 0xff, 0xd9];
+        thumbnailed.extend(&photo[2..]);
+        assert!(pictures(&thumbnailed).is_ok(), "a whole photo with a thumbnail");
         let mut huge = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\xff\xff\0\0\xff\xff\x08\x02\0\0\0".to_vec();
         huge.extend([0x0c, 0x9f, 0x2d, 0x4a]);
         for (name, bytes, expected) in [
             ("nothing", Vec::new(), vec![FailureReason::Empty]),
             ("text", b"hello, this is not a picture".to_vec(), vec![FailureReason::UnsupportedFormat]),
             ("half a photo", photo[..photo.len() / 2].to_vec(), vec![FailureReason::Damaged]),
+            (
+                "half a photo with a thumbnail",
+                thumbnailed[..thumbnailed.len() / 2].to_vec(),
+                vec![FailureReason::Damaged],
+            ),
             ("a photo's first bytes", photo[..64].to_vec(), vec![FailureReason::Damaged]),
             ("a page-less PDF", b"%PDF-1.4\n%%EOF".to_vec(), vec![FailureReason::Damaged]),
             ("a huge PNG", huge, vec![FailureReason::TooLarge, FailureReason::Damaged]),

@@ -176,7 +176,7 @@ impl Receipts {
         let known = self.store.receipt(id).await?;
         let is_new = known.is_none();
         let record = match known {
-            Some(record) if awaited(&record) => self.announce_again(record).await?,
+            Some(record) if awaited(&record) => self.announce_again(record, &announcement).await?,
             Some(record) => record,
             None => self.register(id, owner, &announcement, &request.cause(owner)).await?,
         };
@@ -188,8 +188,15 @@ impl Receipts {
     }
 
     /// Puts a receipt that was never uploaded among the open work again, from now on: the sweeper looks after it anew.
-    async fn announce_again(&self, mut record: ReceiptRecord) -> Result<ReceiptRecord, Problem> {
+    /// Size and type are what is said now: a first announcement that got them wrong must not block the bytes.
+    async fn announce_again(
+        &self,
+        mut record: ReceiptRecord,
+        announcement: &Announcement,
+    ) -> Result<ReceiptRecord, Problem> {
         record.announced_at = Timestamp::now();
+        record.state.size_bytes = announcement.size_bytes;
+        record.state.media_type = announcement.media_type;
         let condition = Condition::new("#version = :version AND attribute_not_exists(#lease)")
             .name("#version", "version")
             .name("#lease", "lease")
@@ -231,6 +238,8 @@ impl Receipts {
             announced_at: cause.at,
             lease: None,
             object_version: None,
+            deaths: 0,
+            requeued_at: None,
             thumbnails: false,
             uploaded_at: None,
         };

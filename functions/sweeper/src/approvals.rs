@@ -7,9 +7,9 @@ use slipstream_common::{
     records::{EventRecord, StepRecord},
     table::{Condition, IndexQuery, StoreError, Transaction, number, text},
 };
-use slipstream_events::{EventBody, ExpenseState, ExpenseStatus, SubmissionId};
+use slipstream_events::{EventBody, ExpenseId, ExpenseState, ExpenseStatus, SubmissionId};
 
-use crate::{SweepError, Sweeper};
+use crate::{SweepError, Sweeper, Tally};
 
 fn waiting_since(open: Open, before: Timestamp) -> IndexQuery {
     IndexQuery { until: Some(keys::instant(before)), ..IndexQuery::of(Index::Open, open.pk()) }
@@ -34,32 +34,37 @@ impl Sweeper {
     /// Lets executions go on whose step ended before `before`.
     pub(crate) async fn resume(&self, before: Timestamp) -> Result<usize, SweepError> {
         let steps: Vec<StepRecord> = self.store.table.query_all(&waiting_since(Open::Resumption, before)).await?;
-        let mut resumed = 0;
+        let mut tally = Tally::default();
         for step in steps {
-            // The index may be behind: the step itself says how it stands.
-            if let Some(step) = self.store.step(step.submission, step.step).await? {
-                self.executions.resume(&self.store, &step).await?;
-                tracing::info!(expense.id = %step.submission.expense, "resumed");
-                resumed += 1;
-            }
+            tally.note(step.submission, self.resume_one(&step).await);
         }
-        Ok(resumed)
+        tally.finish()
+    }
+
+    async fn resume_one(&self, step: &StepRecord) -> Result<bool, SweepError> {
+        // The index may be behind: the step itself says how it stands.
+        let Some(step) = self.store.step(step.submission, step.step).await? else { return Ok(false) };
+        self.executions.resume(&self.store, &step).await?;
+        tracing::info!(expense.id = %step.submission.expense, "resumed");
+        Ok(true)
     }
 
     /// Starts approvals anew that nobody works on: their event was lost, or their execution is over.
     pub(crate) async fn restart(&self, before: Timestamp) -> Result<usize, SweepError> {
         let waiting: Vec<ExpenseState> = self.store.table.query_all(&waiting_since(Open::Submission, before)).await?;
-        let mut restarted = 0;
+        let mut tally = Tally::default();
         for expense in waiting {
-            let Some(expense) = self.store.expense(expense.id).await? else { continue };
-            let Some(submission) = expense.submission_id().filter(|_| expense.status == ExpenseStatus::Submitted)
-            else {
-                continue;
-            };
-            if self.restart_one(submission).await? {
-                tracing::info!(expense.id = %expense.id, "approval restarted");
-                restarted += 1;
-            }
+            tally.note(expense.id, self.restart_expense(expense.id).await);
+        }
+        tally.finish()
+    }
+
+    async fn restart_expense(&self, id: ExpenseId) -> Result<bool, SweepError> {
+        let expense = self.store.expense(id).await?.filter(|expense| expense.status == ExpenseStatus::Submitted);
+        let Some(submission) = expense.and_then(|expense| expense.submission_id()) else { return Ok(false) };
+        let restarted = self.restart_one(submission).await?;
+        if restarted {
+            tracing::info!(expense.id = %id, "approval restarted");
         }
         Ok(restarted)
     }
@@ -108,7 +113,8 @@ impl Sweeper {
     async fn input(&self, submission: SubmissionId) -> Result<String, SweepError> {
         let history: Vec<EventRecord> = self.store.history(submission.expense).await?;
         for record in history.iter().rev() {
-            let event = record.event()?;
+            // One that this code cannot read is not the one it wrote.
+            let Ok(event) = record.event() else { continue };
             if let EventBody::ExpenseSubmitted(data) = &event.data
                 && data.change.submission == submission.number
             {

@@ -45,6 +45,7 @@ impl Sweeper {
         let mark: Option<Mark> = self.projections.get(&key).await?;
         let since = mark.map_or_else(|| before - FIRST_LOOK, |mark| mark.delivered_until - OVERLAP);
         let mut missing: Vec<(Timestamp, Entry)> = Vec::new();
+        let mut last: Vec<Entry> = Vec::new();
         for day in days(day(since), day(before)) {
             let query = IndexQuery {
                 from: Some(keys::instant(since)),
@@ -57,8 +58,14 @@ impl Sweeper {
                 for record in page.items {
                     if !self.was_seen(&record).await? {
                         if record.occurred_at + GIVE_UP < before {
-                            let (event, at) = (record.detail_type, record.occurred_at);
-                            tracing::error!(event.kind = %event, event.occurred_at = %at, "an event was not delivered within a day");
+                            let (event, at) = (record.detail_type.as_str(), record.occurred_at);
+                            tracing::error!(event.kind = event, event.occurred_at = %at, "an event was not delivered within a day");
+                            // Once more, in case that it is the sweep that was away; then it is no longer waited for.
+                            last.push(Entry {
+                                detail_type: record.detail_type,
+                                detail: record.detail,
+                                occurred_at: at,
+                            });
                             continue;
                         }
                         let EventRecord { detail_type, detail, occurred_at } = record;
@@ -72,7 +79,7 @@ impl Sweeper {
             }
         }
         let delivered_until = missing.iter().map(|(at, _)| *at).min().unwrap_or(before);
-        let entries: Vec<Entry> = missing.into_iter().map(|(_, entry)| entry).collect();
+        let entries: Vec<Entry> = missing.into_iter().map(|(_, entry)| entry).chain(last).collect();
         let refused = publish(&self.bus, &entries).await;
         self.projections.put(&key, item(&Mark { delivered_until }, [])?).await?;
         match refused.len() {

@@ -62,6 +62,34 @@ enum SweepError {
     Unavailable(&'static str, String),
     #[error("{0} entries were refused by the bus")]
     Refused(usize),
+    #[error("{0} of them failed and are tried again by the next sweep")]
+    Some(usize),
+}
+
+/// What was done of several things, each on its own: one that fails keeps none of the others from being done.
+#[derive(Debug, Default)]
+struct Tally {
+    done: usize,
+    failed: usize,
+}
+
+impl Tally {
+    fn note(&mut self, what: impl std::fmt::Display, outcome: Result<bool, SweepError>) {
+        match outcome {
+            Ok(done) => self.done += usize::from(done),
+            Err(error) => {
+                tracing::error!(%what, %error, "one of them failed");
+                self.failed += 1;
+            }
+        }
+    }
+
+    const fn finish(self) -> Result<usize, SweepError> {
+        match self.failed {
+            0 => Ok(self.done),
+            failed => Err(SweepError::Some(failed)),
+        }
+    }
 }
 
 /// What a sweep did.

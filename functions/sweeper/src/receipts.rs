@@ -7,14 +7,17 @@ use slipstream_common::{
     keys::{self, Index, Open},
     records::ReceiptRecord,
     store::{add_receipt_failure, receipt_cause},
-    table::{Condition, IndexQuery, StoreError, Transaction},
+    table::{Condition, IndexQuery, StoreError, Transaction, text},
 };
-use slipstream_events::{FailureReason, ReceiptStatus};
+use slipstream_events::{FailureReason, ReceiptId, ReceiptStatus};
 
-use crate::{SweepError, Sweeper};
+use crate::{SweepError, Sweeper, Tally};
 
 /// How long a receipt is tried before it is given up.
 const GIVE_UP: SignedDuration = SignedDuration::from_hours(24);
+/// How long a receipt that was put in the queue again is left there: longer than the queue takes to try a message five
+/// times, so that messages do not pile up.
+const PAUSE: SignedDuration = SignedDuration::from_mins(75);
 
 impl Sweeper {
     /// Puts receipts in the queue again that were announced before `before`, are not finished, have their bytes in
@@ -24,25 +27,37 @@ impl Sweeper {
         let query =
             IndexQuery { until: Some(keys::instant(before)), ..IndexQuery::of(Index::Open, Open::Receipt.pk()) };
         let waiting: Vec<ReceiptRecord> = self.store.table.query_all(&query).await?;
-        let now = Timestamp::now();
-        let mut requeued = 0;
+        let mut tally = Tally::default();
         for record in waiting {
-            let Some(record) = self.store.receipt(record.state.id).await? else { continue };
-            let held = record.lease.as_ref().is_some_and(|lease| lease.until > now);
-            if held || record.state.status != ReceiptStatus::AwaitingUpload {
-                continue;
-            }
-            match self.uploaded(&record).await? {
-                Some(upload) if upload.at + GIVE_UP < now => self.fail(&record, now).await?,
-                Some(upload) => {
-                    self.send(&record, upload.version).await?;
-                    requeued += 1;
-                }
-                None if record.announced_at + GIVE_UP < now => self.forget(&record).await?,
-                None => {}
-            }
+            tally.note(record.state.id, self.requeue_one(record.state.id, Timestamp::now()).await);
         }
-        Ok(requeued)
+        tally.finish()
+    }
+
+    async fn requeue_one(&self, id: ReceiptId, now: Timestamp) -> Result<bool, SweepError> {
+        let Some(record) = self.store.receipt(id).await? else { return Ok(false) };
+        let held = record.lease.as_ref().is_some_and(|lease| lease.until > now);
+        let queued = record.requeued_at.is_some_and(|at| now < at + PAUSE);
+        if held || queued || record.state.status != ReceiptStatus::AwaitingUpload {
+            return Ok(false);
+        }
+        match self.uploaded(&record).await? {
+            Some(upload) if upload.at + GIVE_UP < now => self.fail(&record, now).await.map(|()| false),
+            Some(upload) => {
+                self.note_requeued(&record, now).await?;
+                self.send(&record, upload.version).await?;
+                Ok(true)
+            }
+            None if record.announced_at + GIVE_UP < now => self.forget(&record).await.map(|()| false),
+            None => Ok(false),
+        }
+    }
+
+    async fn note_requeued(&self, record: &ReceiptRecord, now: Timestamp) -> Result<(), SweepError> {
+        let condition = Condition::version(record.state.version).value(":now", text(now));
+        let mut transaction = Transaction::default();
+        transaction.update(&keys::receipt(record.state.id), "SET requeued_at = :now", condition);
+        self.unless_changed(transaction).await
     }
 
     async fn send(&self, record: &ReceiptRecord, version: Option<String>) -> Result<(), SweepError> {

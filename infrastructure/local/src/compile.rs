@@ -65,14 +65,26 @@ impl Binaries {
     }
 }
 
+/// What is built beside the binaries.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The tests: within a run of `cargo test --workspace` they are built already, and with them cargo chooses the same
+    /// features of shared dependencies, so that nothing is compiled a second time.
+    Tests,
+}
+
 /// Builds every binary of the workspace; cargo's own progress is shown unless quiet.
 ///
 /// # Errors
 /// When the build fails.
-pub async fn build(checkout: &Checkout, progress: &Progress) -> Result<Binaries> {
+pub async fn build(checkout: &Checkout, beside: Beside, progress: &Progress) -> Result<Binaries> {
     let mut command = cargo();
     command
         .args(["build", "--workspace", "--bins", "--message-format=json-render-diagnostics"])
+        .args((beside == Beside::Tests).then_some("--tests"))
         .current_dir(&checkout.root)
         .stderr(if progress.is_quiet() { Stdio::piped() } else { Stdio::inherit() });
     let output = match run("cargo build", &mut command).await {
@@ -87,6 +99,7 @@ fn executables(messages: &str) -> Binaries {
     let found = messages.lines().filter_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;
         let is_bin = message["target"]["kind"].as_array()?.iter().any(|kind| kind == "bin");
+        let is_bin = is_bin && message["profile"]["test"] != true;
         let path = message["executable"].as_str()?;
         is_bin.then(|| Some((message["target"]["name"].as_str()?.to_owned(), PathBuf::from(path))))?
     });
@@ -118,6 +131,7 @@ mod tests {
             r#"{"reason":"compiler-artifact","target":{"kind":["lib"],"name":"receipts"},"executable":null}"#,
             r#"{"reason":"compiler-artifact","target":{"kind":["bin"],"name":"receipts"},"executable":"/t/debug/receipts"}"#,
             r#"{"reason":"compiler-artifact","target":{"kind":["test"],"name":"end"},"executable":"/t/debug/deps/end"}"#,
+            r#"{"reason":"compiler-artifact","target":{"kind":["bin"],"name":"receipts"},"profile":{"test":true},"executable":"/t/debug/deps/receipts"}"#,
             r#"{"reason":"build-finished","success":true}"#,
         ];
         let binaries = executables(&messages.join("\n"));

@@ -101,11 +101,12 @@ impl Receipt {
         let media_type = match extension.as_str() {
             "jpg" | "jpeg" => "image/jpeg",
             "png" => "image/png",
+            "gif" => "image/gif",
             "webp" => "image/webp",
             "tif" | "tiff" => "image/tiff",
             "heic" => "image/heic",
             "pdf" => "application/pdf",
-            _ => bail!("{name}: a receipt is a JPEG, PNG, WebP, TIFF, HEIC or PDF"),
+            _ => bail!("{name}: a receipt is a JPEG, PNG, WebP, TIFF, GIF, HEIC or PDF"),
         };
         Ok(Self { name, media_type, bytes })
     }

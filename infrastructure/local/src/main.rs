@@ -43,13 +43,13 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Prints what a function has logged; without a name, all of them
+    /// Prints what a function has logged and follows it; without a name, all of them
     Logs {
         /// For example `receipts`
         function: Option<String>,
-        /// Goes on printing
-        #[arg(long, short)]
-        follow: bool,
+        /// Ends after what there is
+        #[arg(long)]
+        once: bool,
     },
     /// Ends the running world
     Down,
@@ -82,7 +82,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command.unwrap_or(Command::Up(cli.up)) {
         Command::Up(up) => self::up(up).await?,
         Command::Status { json } => status(json).await?,
-        Command::Logs { function, follow } => logs(function.as_deref(), follow).await?,
+        Command::Logs { function, once } => logs(function.as_deref(), once).await?,
         Command::Down => down().await?,
         Command::Reader { port } => reader(port).await?,
         Command::Demo(demo) => return demo::run(demo).await,
@@ -149,7 +149,7 @@ async fn status(json: bool) -> Result<()> {
     Ok(())
 }
 
-async fn logs(function: Option<&str>, follow: bool) -> Result<()> {
+async fn logs(function: Option<&str>, once: bool) -> Result<()> {
     let world = find_running().await?;
     let functions = world.functions().await?;
     let chosen: Vec<String> = match function {
@@ -177,7 +177,7 @@ async fn logs(function: Option<&str>, follow: bool) -> Result<()> {
                 println!("{name}  {}", line.message);
             }
         }
-        Ok((!follow).then_some(()))
+        Ok(once.then_some(()))
     })
     .await
 }
@@ -201,8 +201,10 @@ async fn reader(port: u16) -> Result<()> {
     let progress = Progress::new(false);
     let interpreter = python::find().await?;
     let checkout = Checkout::find().await?;
-    let (binaries, python) =
-        tokio::try_join!(compile::build(&checkout, &progress), python::prepare(&checkout, &interpreter, &progress))?;
+    let (binaries, python) = tokio::try_join!(
+        compile::build(&checkout, compile::Beside::Nothing, &progress),
+        python::prepare(&checkout, &interpreter, &progress)
+    )?;
     let run_dir: PathBuf = checkout.local();
     let mut reader = emulator::start_reader(binaries.path("reader")?, &python.models, port, &run_dir)?;
     emulator::reader_ready(&mut reader, port).await?;

@@ -41,6 +41,8 @@ pub struct Options {
     pub announce: bool,
     /// Its folder; without it, a new one below cargo's target folder.
     pub run_dir: Option<PathBuf>,
+    /// What is built beside the binaries.
+    pub build_beside: compile::Beside,
 }
 
 /// Everything that one needs to know of a running world to use it. Also what `world.json` holds.
@@ -180,7 +182,7 @@ impl World {
         let claim = if options.announce { Some(state::Claim::take(&checkout.local()).await?) } else { None };
         let ports = Ports::choose(options.ports)?;
         let (binaries, python) = tokio::try_join!(
-            progress.step("building the workspace", compile::build(&checkout, &progress)),
+            progress.step("building the workspace", compile::build(&checkout, options.build_beside, &progress)),
             python::prepare(&checkout, &interpreter, &progress),
         )?;
 
