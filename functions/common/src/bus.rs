@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_eventbridge::{Client, error::DisplayErrorContext, primitives::DateTime, types::PutEventsRequestEntry};
-use jiff::Timestamp;
 use slipstream_events::SOURCE;
+
+use crate::records::EventRecord;
 
 /// The most entries in a request.
 const MAX_ENTRIES: usize = 10;
@@ -15,31 +16,18 @@ const MAX_BYTES: usize = 256 * 1024;
 /// How often refused entries are sent again before they are given back.
 const MAX_ATTEMPTS: u32 = 5;
 
-/// An entry for the bus.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// What happened.
-    pub detail_type: String,
-    /// The event, as JSON text.
-    pub detail: String,
-    /// When it happened.
-    pub occurred_at: Timestamp,
-}
-
-impl Entry {
-    /// Its size as EventBridge counts it
-    /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html>): 14 bytes for the time, and
-    /// the bytes of source, type and detail.
-    pub const fn size(&self) -> usize {
-        14 + SOURCE.len() + self.detail_type.len() + self.detail.len()
-    }
+/// An entry's size as EventBridge counts it
+/// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html>): 14 bytes for the time, and the
+/// bytes of source, type and detail.
+const fn size(entry: &EventRecord) -> usize {
+    14 + SOURCE.len() + entry.detail_type.len() + entry.detail.len()
 }
 
 /// Where entries go. The fake in the tests and EventBridge behave alike: an answer says of each entry whether it
 /// was taken.
 pub trait Bus {
     /// Sends at most ten entries; of each, in order, whether it was taken.
-    fn put(&self, entries: &[Entry]) -> impl Future<Output = Vec<bool>> + Send;
+    fn put(&self, entries: &[EventRecord]) -> impl Future<Output = Vec<bool>> + Send;
 }
 
 /// An EventBridge bus.
@@ -57,7 +45,7 @@ impl EventBridge {
 }
 
 impl Bus for EventBridge {
-    async fn put(&self, entries: &[Entry]) -> Vec<bool> {
+    async fn put(&self, entries: &[EventRecord]) -> Vec<bool> {
         let request = entries.iter().map(|entry| {
             PutEventsRequestEntry::builder()
                 .event_bus_name(&self.name)
@@ -88,11 +76,11 @@ impl Bus for EventBridge {
 }
 
 /// The entries in requests as few as the limits allow, in order.
-fn requests(entries: &[Entry], pending: &[usize]) -> Vec<Vec<usize>> {
+fn requests(entries: &[EventRecord], pending: &[usize]) -> Vec<Vec<usize>> {
     let mut requests: Vec<Vec<usize>> = Vec::new();
     let mut bytes = 0;
     for &at in pending {
-        let size = entries[at].size();
+        let size = size(&entries[at]);
         match requests.last_mut() {
             Some(last) if last.len() < MAX_ENTRIES && bytes + size <= MAX_BYTES => {
                 last.push(at);
@@ -108,7 +96,7 @@ fn requests(entries: &[Entry], pending: &[usize]) -> Vec<Vec<usize>> {
 }
 
 /// Puts every entry on the bus; gives back the positions of those that it still refuses after some attempts.
-pub async fn publish(bus: &impl Bus, entries: &[Entry]) -> Vec<usize> {
+pub async fn publish(bus: &impl Bus, entries: &[EventRecord]) -> Vec<usize> {
     let mut pending: Vec<usize> = (0..entries.len()).collect();
     for attempt in 0..MAX_ATTEMPTS {
         if attempt > 0 {
@@ -117,7 +105,7 @@ pub async fn publish(bus: &impl Bus, entries: &[Entry]) -> Vec<usize> {
         }
         let mut refused = Vec::new();
         for request in requests(entries, &pending) {
-            let batch: Vec<Entry> = request.iter().map(|&at| entries[at].clone()).collect();
+            let batch: Vec<EventRecord> = request.iter().map(|&at| entries[at].clone()).collect();
             let taken = bus.put(&batch).await;
             refused.extend(request.into_iter().zip(taken).filter(|(_, taken)| !taken).map(|(at, _)| at));
         }
@@ -133,10 +121,12 @@ pub async fn publish(bus: &impl Bus, entries: &[Entry]) -> Vec<usize> {
 mod tests {
     use std::sync::Mutex;
 
+    use jiff::Timestamp;
+
     use super::*;
 
-    fn entry(name: &str, size: usize) -> Entry {
-        Entry {
+    fn entry(name: &str, size: usize) -> EventRecord {
+        EventRecord {
             detail_type: "ExpenseApproved".to_owned(),
             detail: format!("{name}{}", "x".repeat(size)),
             occurred_at: Timestamp::UNIX_EPOCH,
@@ -150,7 +140,7 @@ mod tests {
     }
 
     impl Bus for Fake {
-        async fn put(&self, entries: &[Entry]) -> Vec<bool> {
+        async fn put(&self, entries: &[EventRecord]) -> Vec<bool> {
             self.calls.lock().unwrap().push(entries.iter().map(|entry| entry.detail.clone()).collect());
             let mut refusals = self.refusals.lock().unwrap();
             entries
@@ -174,7 +164,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn without_refusals_there_are_as_few_calls_as_the_limits_allow() {
         let bus = fake(&[]);
-        let entries: Vec<Entry> = (0..23).map(|n| entry(&n.to_string(), 0)).collect();
+        let entries: Vec<EventRecord> = (0..23).map(|n| entry(&n.to_string(), 0)).collect();
         assert_eq!(publish(&bus, &entries).await, Vec::<usize>::new());
         assert_eq!(bus.calls.lock().unwrap().iter().map(Vec::len).collect::<Vec<_>>(), [10, 10, 3]);
     }
@@ -182,7 +172,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn only_refused_entries_are_sent_again() {
         let bus = fake(&[("b", 2), ("d", 1)]);
-        let entries: Vec<Entry> = ["a", "b", "c", "d"].iter().map(|name| entry(name, 0)).collect();
+        let entries: Vec<EventRecord> = ["a", "b", "c", "d"].iter().map(|name| entry(name, 0)).collect();
         assert_eq!(publish(&bus, &entries).await, Vec::<usize>::new());
         assert_eq!(*bus.calls.lock().unwrap(), [vec!["a", "b", "c", "d"], vec!["b", "d"], vec!["b"]]);
     }
@@ -190,13 +180,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_refused_to_the_end_is_given_back() {
         let bus = fake(&[("b", 99)]);
-        let entries: Vec<Entry> = ["a", "b", "c"].iter().map(|name| entry(name, 0)).collect();
+        let entries: Vec<EventRecord> = ["a", "b", "c"].iter().map(|name| entry(name, 0)).collect();
         assert_eq!(publish(&bus, &entries).await, [1]);
     }
 
     #[test]
     fn a_request_keeps_the_limit_of_bytes() {
-        let entries: Vec<Entry> = (0..4).map(|_| entry("x", 100 * 1024)).collect();
+        let entries: Vec<EventRecord> = (0..4).map(|_| entry("x", 100 * 1024)).collect();
         assert_eq!(requests(&entries, &[0, 1, 2, 3]), [vec![0, 1], vec![2, 3]]);
     }
 }

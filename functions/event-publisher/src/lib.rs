@@ -15,7 +15,7 @@ use aws_sdk_s3::{Client, error::DisplayErrorContext, primitives::ByteStream};
 use serde_json::Value;
 use slipstream_common::{
     Fault,
-    bus::{Bus, Entry, EventBridge, publish},
+    bus::{Bus, EventBridge, publish},
     queue::{BatchItemFailure, BatchResponse},
     records::EventRecord,
     settings::{Settings, SettingsError},
@@ -39,7 +39,7 @@ pub enum RecordError {
 ///
 /// # Errors
 /// [`RecordError`].
-pub fn entry(record: &Value) -> Result<Entry, RecordError> {
+pub fn entry(record: &Value) -> Result<EventRecord, RecordError> {
     let image = &record["dynamodb"]["NewImage"];
     let text = |name: &'static str| image[name]["S"].as_str().ok_or(RecordError::Missing(name));
     let record = EventRecord {
@@ -50,7 +50,7 @@ pub fn entry(record: &Value) -> Result<Entry, RecordError> {
     if record.event()?.metadata.event_type.as_str() != record.detail_type {
         return Err(RecordError::Malformed("detail_type"));
     }
-    Ok(Entry { detail_type: record.detail_type, detail: record.detail, occurred_at: record.occurred_at })
+    Ok(record)
 }
 
 /// Where records are kept that cannot be published. The fake in the tests and S3 behave alike.
@@ -172,7 +172,7 @@ mod tests {
     }
 
     impl Bus for FakeBus {
-        async fn put(&self, entries: &[Entry]) -> Vec<bool> {
+        async fn put(&self, entries: &[EventRecord]) -> Vec<bool> {
             if !self.refuses {
                 self.taken.lock().unwrap().extend(entries.iter().map(|entry| entry.detail.clone()));
             }

@@ -185,7 +185,7 @@ impl Notifications {
 
     async fn tell_of_receipt(&self, data: &ReceiptFailed) -> Result<Option<(PersonRecord, Mail)>, NotifyError> {
         let owner = self.person(data.receipt.owner).await?;
-        let day = data.receipt.created_at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+        let day = moment(data.receipt.created_at);
         Ok(Some((owner, Mail::receipt_failed(&day, data.reason))))
     }
 

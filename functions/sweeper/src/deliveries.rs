@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use slipstream_common::{
-    bus::{Entry, publish},
+    bus::publish,
     keys::{self, Index},
     records::EventRecord,
     table::{IndexQuery, StoreError, item},
@@ -44,8 +44,7 @@ impl Sweeper {
         let key = keys::delivery_sweep();
         let mark: Option<Mark> = self.projections.get(&key).await?;
         let since = mark.map_or_else(|| before - FIRST_LOOK, |mark| mark.delivered_until - OVERLAP);
-        let mut missing: Vec<(Timestamp, Entry)> = Vec::new();
-        let mut last: Vec<Entry> = Vec::new();
+        let mut missing: Vec<EventRecord> = Vec::new();
         for day in days(day(since), day(before)) {
             let query = IndexQuery {
                 from: Some(keys::instant(since)),
@@ -57,19 +56,7 @@ impl Sweeper {
                 let page = self.store.table.query::<EventRecord>(&query, start).await?;
                 for record in page.items {
                     if !self.was_seen(&record).await? {
-                        if record.occurred_at + GIVE_UP < before {
-                            let (event, at) = (record.detail_type.as_str(), record.occurred_at);
-                            tracing::error!(event.kind = event, event.occurred_at = %at, "an event was not delivered within a day");
-                            // Once more, in case that it is the sweep that was away; then it is no longer waited for.
-                            last.push(Entry {
-                                detail_type: record.detail_type,
-                                detail: record.detail,
-                                occurred_at: at,
-                            });
-                            continue;
-                        }
-                        let EventRecord { detail_type, detail, occurred_at } = record;
-                        missing.push((occurred_at, Entry { detail_type, detail, occurred_at }));
+                        missing.push(record);
                     }
                 }
                 start = page.next;
@@ -78,12 +65,19 @@ impl Sweeper {
                 }
             }
         }
-        let delivered_until = missing.iter().map(|(at, _)| *at).min().unwrap_or(before);
-        let entries: Vec<Entry> = missing.into_iter().map(|(_, entry)| entry).chain(last).collect();
-        let refused = publish(&self.bus, &entries).await;
+        let refused = publish(&self.bus, &missing).await;
+        // What nobody could take for a day was published once more, in case that it is the sweep that was away, and is
+        // no longer waited for.
+        let given_up = |record: &EventRecord| record.occurred_at + GIVE_UP < before;
+        for record in missing.iter().filter(|record| given_up(record)) {
+            let (event, at) = (record.detail_type.as_str(), record.occurred_at);
+            tracing::error!(event.kind = event, event.occurred_at = %at, "an event was not delivered within a day");
+        }
+        let waited_for = missing.iter().enumerate().filter(|(at, record)| refused.contains(at) || !given_up(record));
+        let delivered_until = waited_for.map(|(_, record)| record.occurred_at).min().unwrap_or(before);
         self.projections.put(&key, item(&Mark { delivered_until }, [])?).await?;
         match refused.len() {
-            0 => Ok(entries.len()),
+            0 => Ok(missing.len()),
             refused => Err(SweepError::Refused(refused)),
         }
     }
