@@ -13,6 +13,21 @@ pub struct Analysis {
     pub expense_documents: Vec<ExpenseDocument>,
 }
 
+impl Analysis {
+    /// The analysis of one page of a file as that of the page `page`, counted from 1.
+    #[must_use]
+    pub fn on_page(mut self, page: i32) -> Self {
+        for document in &mut self.expense_documents {
+            let items = document.line_item_groups.iter_mut().flat_map(|group| &mut group.line_items);
+            let cells = items.flat_map(|item| &mut item.line_item_expense_fields);
+            for field in document.summary_fields.iter_mut().chain(cells) {
+                field.page_number = Some(page);
+            }
+        }
+        self
+    }
+}
+
 /// One receipt.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -100,8 +115,9 @@ pub struct BoundingBox {
 pub struct CurrencyDetection {
     /// The ISO 4217 code.
     pub code: String,
-    /// From 0 to 100.
-    pub confidence: f32,
+    /// From 0 to 100; not every response has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f32>,
 }
 
 /// Which block of the document a field belongs to.

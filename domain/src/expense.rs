@@ -5,7 +5,8 @@
 use jiff::Timestamp;
 use slipstream_events::{
     ApprovalRequested, Approved, ChangesRequested, Deleted, Drafted, Edited, ExpenseChange, ExpenseDetails, ExpenseId,
-    ExpenseState, ExpenseStatus, PersonId, ReceiptId, Reimbursed, Rejected, SubmissionExpired, Submitted, Withdrawn,
+    ExpenseState, ExpenseStatus, PersonId, ReadField, ReceiptId, Reimbursed, Rejected, ReviewFinding,
+    SubmissionExpired, Submitted, Withdrawn,
 };
 
 use crate::details::{self, FieldProblem};
@@ -23,6 +24,8 @@ pub enum Command {
         details: ExpenseDetails,
         /// The receipt it was read from.
         receipt: Option<ReceiptId>,
+        /// What the reading was in doubt of.
+        review: Vec<ReviewFinding>,
     },
     /// Say something else of it.
     Edit {
@@ -233,11 +236,11 @@ pub fn decide(state: Option<&ExpenseState>, command: Command) -> Result<ExpenseC
         problems => Err(Rejection::Invalid(problems)),
     };
     let Some(state) = state else {
-        let Command::Draft { id, owner, details, receipt } = command else {
+        let Command::Draft { id, owner, details, receipt, review } = command else {
             return Err(Rejection::Existence("there is no such expense"));
         };
         valid(&details)?;
-        return Ok(ExpenseChange::Drafted(Drafted { id, owner, details, receipt }));
+        return Ok(ExpenseChange::Drafted(Drafted { id, owner, details, receipt, review }));
     };
     let current = |submission: u32| match submission {
         submission if submission == state.submission => Ok(()),
@@ -323,6 +326,7 @@ pub fn apply(state: Option<&ExpenseState>, change: &ExpenseChange, at: Timestamp
                 status,
                 details: drafted.details.clone(),
                 receipt: drafted.receipt,
+                review: drafted.review.clone(),
                 submission: 0,
                 created_at: at,
                 updated_at: at,
@@ -336,11 +340,27 @@ pub fn apply(state: Option<&ExpenseState>, change: &ExpenseChange, at: Timestamp
     };
     let mut after = ExpenseState { version: state.version + 1, status, updated_at: at, ..state.clone() };
     match change {
-        ExpenseChange::Edited(edited) => after.details = edited.after.clone(),
-        ExpenseChange::Submitted(submitted) => after.submission = submitted.submission,
+        ExpenseChange::Edited(edited) => {
+            after.review.retain(|finding| !settles(edited, finding.field));
+            after.details = edited.after.clone();
+        }
+        ExpenseChange::Submitted(submitted) => {
+            after.review.clear();
+            after.submission = submitted.submission;
+        }
         _ => {}
     }
     Ok(after)
+}
+
+/// Whether an edit says something new of `field`.
+fn settles(edited: &Edited, field: ReadField) -> bool {
+    let (before, after) = (&edited.before, &edited.after);
+    match field {
+        ReadField::Merchant => before.merchant != after.merchant,
+        ReadField::Date => before.date != after.date,
+        ReadField::Amount => before.amount != after.amount,
+    }
 }
 
 #[cfg(test)]
@@ -379,6 +399,7 @@ mod tests {
             status,
             details: complete(),
             receipt: None,
+            review: Vec::new(),
             submission: 2,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
@@ -393,6 +414,7 @@ mod tests {
                 owner: owner(),
                 details: complete(),
                 receipt: None,
+                review: Vec::new(),
             },
             Action::Edit => Command::Edit { details: ExpenseDetails { note: Some("n".to_owned()), ..complete() } },
             Action::Submit => Command::Submit { policy_version: 1 },

@@ -4,7 +4,8 @@
 //! - [`approver`]: who is asked;
 //! - [`details`]: what may be said of an expense, and what a submission needs;
 //! - [`analysis`] and [`reading`]: from a Textract response to a draft;
-//! - [`category`]: a suggestion from words on the receipt.
+//! - [`category`]: a suggestion from words on the receipt;
+//! - [`merchant`]: when two printed names are the same merchant.
 //!
 //! It must not know AWS, async code, clocks or randomness: time and ids are given to it. A test in
 //! `tests/layout.rs` of the workspace's test crate holds the manifest against that.
@@ -16,4 +17,5 @@ pub mod approver;
 pub mod category;
 pub mod details;
 pub mod expense;
+pub mod merchant;
 pub mod reading;

@@ -6,7 +6,7 @@ use jiff::{Timestamp, civil::Date};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ExpenseId, Money, PersonId, ReceiptId, ReportId, SubmissionId};
+use crate::{ExpenseId, Money, PersonId, ReceiptId, ReportId, ReviewFinding, SubmissionId};
 
 /// Where an expense stands in its life cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -177,6 +177,10 @@ pub struct ExpenseState {
     /// The receipt it was read from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<ReceiptId>,
+    /// What its owner should look at before submitting it. An edit of a field settles what was found on it; a
+    /// submission settles all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub review: Vec<ReviewFinding>,
     /// The number of the latest submission; 0 before the first.
     pub submission: u32,
     /// When it was drafted.
@@ -204,6 +208,9 @@ pub struct Drafted {
     /// The receipt it was read from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<ReceiptId>,
+    /// What its owner should look at, where a reading was in doubt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub review: Vec<ReviewFinding>,
 }
 
 /// Its owner changed what is said of it.

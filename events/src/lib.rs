@@ -17,6 +17,7 @@ mod money;
 mod person;
 mod policy;
 mod receipt;
+mod review;
 
 pub use catalogue::{EventBody, EventType, SOURCE, schemas};
 pub use envelope::{Actor, Cause, CorrelationId, Event, EventError, EventId, Metadata, Subject, SubjectType};
@@ -31,3 +32,4 @@ pub use policy::{PolicyEvent, PolicyState};
 pub use receipt::{
     FailureReason, MediaType, ReceiptAnnounced, ReceiptFailed, ReceiptRead, ReceiptState, ReceiptStatus,
 };
+pub use review::{Doubt, ReadField, ReviewFinding};

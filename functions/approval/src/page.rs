@@ -199,7 +199,7 @@ impl Approval {
 
     /// The receipt's preview, in the page itself.
     async fn picture(&self, expense: &ExpenseState) -> Option<String> {
-        let receipt = self.store.receipt(expense.receipt?).await.ok().flatten().filter(|receipt| receipt.thumbnails)?;
+        let receipt = self.store.receipt(expense.receipt?).await.ok().flatten().filter(|receipt| receipt.pages > 0)?;
         let key = receipt.object_key("preview.jpg");
         match self.s3.get_object().bucket(&self.bucket).key(key).send().await {
             Ok(object) => {

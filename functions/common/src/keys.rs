@@ -59,6 +59,16 @@ pub fn hash(sha256: &str, owner: PersonId, receipt: ReceiptId) -> Key {
     key(format!("HASH#{sha256}"), format!("{owner}#{receipt}"))
 }
 
+/// Who is having these bytes read, while someone is.
+pub fn analysis(sha256: &str) -> Key {
+    key(format!("HASH#{sha256}"), "ANALYSIS")
+}
+
+/// What a person does with a merchant, by the merchant's key ([`slipstream_domain::merchant::key`]).
+pub fn habit(person: PersonId, merchant: &str) -> Key {
+    key(subject_partition(SubjectType::Person, &person.to_string()), format!("HABIT#{merchant}"))
+}
+
 /// An approval step.
 pub fn step(submission: SubmissionId, step: u32) -> Key {
     key(format!("SUBMISSION#{}#{}", submission.expense, submission.number), format!("{STEP_PREFIX}{step}"))

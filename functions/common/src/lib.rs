@@ -17,8 +17,10 @@
 pub mod bus;
 pub mod caller;
 pub mod execution;
+pub mod guard;
 pub mod http;
 pub mod keys;
+pub mod metrics;
 pub mod problem;
 pub mod queue;
 pub mod records;

@@ -3,13 +3,20 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use slipstream_events::{
-    Event, ExpenseState, PersonId, PersonState, PolicyState, ReceiptState, ReceiptStatus, SubmissionId,
+    Category, Event, ExpenseState, PersonId, PersonState, PolicyState, ReceiptState, ReceiptStatus, SubmissionId,
 };
 
 use crate::{
     keys::{self, Entry, Open},
     table::{Item, StoreError, item, number},
 };
+
+/// What a person does with a merchant: the category they chose the last time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HabitRecord {
+    /// What they chose.
+    pub category: Category,
+}
 
 /// Seconds that guards and claims are kept: longer than the event archive, so that a replay of anything archived
 /// still meets them.
@@ -37,9 +44,12 @@ pub struct ReceiptRecord {
     /// When the sweeper last put it in the queue again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requeued_at: Option<Timestamp>,
-    /// Whether thumbnails were made.
+    /// Of how many of its pages pictures were made; 0 while there are none.
     #[serde(default)]
-    pub thumbnails: bool,
+    pub pages: u32,
+    /// How many pages the file has.
+    #[serde(default)]
+    pub page_count: u32,
     /// When the upload was first seen by the processing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uploaded_at: Option<Timestamp>,
@@ -65,6 +75,14 @@ impl ReceiptRecord {
     /// The object's key in the receipt bucket; never a file name.
     pub fn object_key(&self, name: &str) -> String {
         format!("receipts/{}/{}/{name}", self.state.owner, self.state.id)
+    }
+
+    /// The key of a picture of a page, counted from 1: `preview` or `thumbnail`.
+    pub fn picture_key(&self, name: &str, page: u32) -> String {
+        match page {
+            1 => self.object_key(&format!("{name}.jpg")),
+            page => self.object_key(&format!("{name}-{page}.jpg")),
+        }
     }
 
     /// The item, standing in the index of open work while it is not finished.
@@ -298,7 +316,8 @@ mod tests {
             object_version: None,
             deaths: 0,
             requeued_at: None,
-            thumbnails: false,
+            pages: 0,
+            page_count: 0,
             uploaded_at: None,
         };
         let item = receipt.to_item().unwrap();

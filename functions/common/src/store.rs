@@ -2,16 +2,22 @@
 //! it was decided on, and its event in the same transaction (the transactional outbox).
 
 use jiff::Timestamp;
-use slipstream_domain::expense::{Command, Rejection, apply, decide};
+use slipstream_domain::{
+    category,
+    expense::{Command, Rejection, apply, decide},
+    merchant,
+};
 use slipstream_events::{
-    Actor, Cause, Event, EventBody, ExpenseChange, ExpenseId, ExpenseState, FailureReason, PersonEvent, PersonId,
-    PolicyEvent, PolicyState, ReceiptFailed, ReceiptId, ReceiptStatus, Role, Subject, SubmissionId,
+    Actor, Category, Cause, Event, EventBody, ExpenseChange, ExpenseId, ExpenseState, FailureReason, PersonEvent,
+    PersonId, PolicyEvent, PolicyState, ReceiptFailed, ReceiptId, ReceiptStatus, Role, Subject, SubmissionId,
 };
 
 use crate::{
     http::new_correlation_id,
     keys::{self, Index, Key, Open},
-    records::{ClaimRecord, EventRecord, PersonRecord, ReceiptRecord, StepRecord, expense_item, policy_item},
+    records::{
+        ClaimRecord, EventRecord, HabitRecord, PersonRecord, ReceiptRecord, StepRecord, expense_item, policy_item,
+    },
     table::{Condition, IndexQuery, StoreError, Table, Transaction, item, text},
 };
 
@@ -74,6 +80,15 @@ impl Store {
     /// [`StoreError`].
     pub async fn person(&self, id: PersonId) -> Result<Option<PersonRecord>, StoreError> {
         self.table.get(&keys::person(id)).await
+    }
+
+    /// The category that the person chose for a merchant the last time they corrected one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn habit(&self, person: PersonId, merchant: &str) -> Result<Option<Category>, StoreError> {
+        let habit: Option<HabitRecord> = self.table.get(&keys::habit(person, &merchant::key(merchant))).await?;
+        Ok(habit.map(|habit| habit.category))
     }
 
     /// Everyone with the role (eventually consistent).
@@ -212,7 +227,8 @@ impl Store {
     }
 }
 
-/// Adds `change` of an expense to a transaction: the expense on condition of its version, and the event. Returns
+/// Adds `change` of an expense to a transaction: the expense on condition of its version, the event, and what there is
+/// to learn from a correction. Returns
 /// the expense after it, and the event.
 ///
 /// # Errors
@@ -224,6 +240,11 @@ pub fn add_expense_change(
     cause: &Cause,
 ) -> Result<(ExpenseState, Event), ChangeError> {
     let after = apply(before, &change, cause.at)?;
+    if let ExpenseChange::Edited(edited) = &change {
+        for (merchant, category) in category::lessons(&edited.before, &edited.after) {
+            transaction.put(&keys::habit(after.owner, &merchant), item(&HabitRecord { category }, [])?, None);
+        }
+    }
     let condition = before.map_or_else(Condition::absent, |before| Condition::version(before.version));
     transaction.put(&keys::expense(after.id), expense_item(&after)?, Some(condition));
     let event = Event::new(Subject::expense(&after), EventBody::of_expense(change, after.clone()), cause);
@@ -256,12 +277,11 @@ pub fn add_receipt_change(
 pub fn add_receipt_failure(
     transaction: &mut Transaction,
     before: &ReceiptRecord,
-    thumbnails: bool,
     reason: FailureReason,
     condition: Condition,
     cause: &Cause,
 ) -> Result<Event, ChangeError> {
-    let mut after = ReceiptRecord { thumbnails, lease: None, ..before.clone() };
+    let mut after = ReceiptRecord { lease: None, ..before.clone() };
     after.state.version += 1;
     after.state.status = ReceiptStatus::Failed;
     after.state.failure = Some(reason);

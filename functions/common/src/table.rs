@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::{
     Client,
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
-    types::{AttributeValue, CancellationReason, Put, TransactWriteItem, Update},
+    types::{AttributeValue, CancellationReason, Delete, Put, TransactWriteItem, Update},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
@@ -323,6 +323,7 @@ pub fn text_set(values: impl IntoIterator<Item = String>) -> AttributeValue {
 enum Write {
     Put { item: Item, condition: Option<Condition> },
     Update { key: Key, update: String, condition: Condition },
+    Delete { key: Key, condition: Condition },
 }
 
 impl Write {
@@ -353,6 +354,15 @@ impl Write {
                     .set_expression_attribute_values(values(condition.values));
                 item.set_update(update.build().ok())
             }
+            Self::Delete { key, condition } => {
+                let delete = Delete::builder()
+                    .table_name(table)
+                    .set_key(Some(key_of(key)))
+                    .set_condition_expression(Some(condition.expression).filter(|expression| !expression.is_empty()))
+                    .set_expression_attribute_names(some(condition.names))
+                    .set_expression_attribute_values(values(condition.values));
+                item.set_delete(delete.build().ok())
+            }
         }
         .build()
     }
@@ -375,6 +385,11 @@ impl Transaction {
     /// Changes an item. `condition` carries the names and values of the update expression too.
     pub fn update(&mut self, key: &Key, update: &str, condition: Condition) {
         self.writes.push(Write::Update { key: key.clone(), update: update.to_owned(), condition });
+    }
+
+    /// Deletes an item.
+    pub fn delete(&mut self, key: &Key, condition: Condition) {
+        self.writes.push(Write::Delete { key: key.clone(), condition });
     }
 }
 

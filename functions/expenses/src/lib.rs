@@ -29,7 +29,7 @@ use slipstream_domain::{
 };
 use slipstream_events::{
     EventType, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, Metadata, PersonId, ReceiptId, ReceiptStatus,
-    Role,
+    ReviewFinding, Role,
 };
 use uuid::Uuid;
 
@@ -58,14 +58,44 @@ struct View {
     submission: u32,
     /// What it lacks before it can be submitted.
     missing: Vec<&'static str>,
+    /// While it can be edited: whether it needs a look before it is submitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    readiness: Option<Readiness>,
+    /// What to look at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    review: Vec<Finding>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
 
+/// Whether a draft may be submitted as it is.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Readiness {
+    /// It is complete, and what was read is sure and adds up.
+    Ready,
+    /// `missing` and `review` say what to look at.
+    NeedsReview,
+}
+
+/// What to look at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    #[serde(flatten)]
+    finding: ReviewFinding,
+    message: String,
+}
+
 impl From<ExpenseState> for View {
     fn from(state: ExpenseState) -> Self {
+        let missing = details::missing(&state.details);
+        let editable = matches!(state.status, ExpenseStatus::Draft | ExpenseStatus::ChangesRequested);
+        let ready = missing.is_empty() && state.review.is_empty();
+        let finding = |finding: ReviewFinding| Finding { finding, message: finding.message() };
         Self {
-            missing: details::missing(&state.details),
+            missing,
+            readiness: editable.then_some(if ready { Readiness::Ready } else { Readiness::NeedsReview }),
+            review: state.review.into_iter().map(finding).collect(),
             id: state.id,
             version: state.version,
             owner: state.owner,
@@ -225,7 +255,7 @@ impl Expenses {
             (None, None) => ExpenseId::from_uuid(Uuid::now_v7()),
         };
         let receipt = wanted.receipt_id;
-        let command = Command::Draft { id, owner, details: wanted.details.clone(), receipt };
+        let command = Command::Draft { id, owner, details: wanted.details.clone(), receipt, review: Vec::new() };
         match self.store.change_expense(id, &request.cause(owner), &command).await {
             Ok(state) => Ok(answer(201, state).header("location", format!("expenses/{id}"))),
             // The same request again: the answer is what it made then.
@@ -414,6 +444,7 @@ mod tests {
             status: ExpenseStatus::Deleted,
             details: ExpenseDetails::default(),
             receipt: None,
+            review: Vec::new(),
             submission: 0,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,

@@ -11,17 +11,18 @@
 //!
 //! To test: `cargo test -p notifications`; mails as sent end to end in `tests/`.
 
-mod guard;
 mod mail;
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use slipstream_common::{
-    Fault, keys,
+    Fault,
+    guard::{self, Begin},
+    keys,
     queue::{BatchResponse, EnvelopeError, Message, bus_event, each, event_span},
     records::PersonRecord,
     settings::{Settings, SettingsError},
@@ -33,8 +34,12 @@ use slipstream_events::{
 };
 use tracing::Instrument as _;
 
-use guard::Begin;
 use mail::{Mail, Picture};
+
+/// The name under which this function guards.
+const CONSUMER: &str = "notifications";
+/// How long an invocation may be at a mail before another may send it: longer than the function's timeout.
+const LEASE: SignedDuration = SignedDuration::from_secs(90);
 
 /// The function's configuration and clients.
 #[derive(Debug)]
@@ -97,7 +102,8 @@ impl Notifications {
 
     async fn event(&self, event: &Event, holder: &str) -> Result<(), NotifyError> {
         let id = &event.metadata.id;
-        let guard = match guard::begin(&self.store.table, id, holder).await? {
+        let key = keys::guard(CONSUMER, id);
+        let guard = match guard::begin(&self.store.table, &key, LEASE, holder).await? {
             Begin::Ours(guard) => guard,
             Begin::Done => {
                 tracing::info!("the mail was sent before");
@@ -109,7 +115,7 @@ impl Notifications {
             self.send(&to, mail).await?;
             tracing::info!(event.kind = %event.metadata.event_type, attempts = guard.attempts, "mail sent");
         }
-        guard::end(&self.store.table, id, guard).await?;
+        guard::end(&self.store.table, &key, guard).await?;
         Ok(())
     }
 
@@ -191,7 +197,7 @@ impl Notifications {
 
     /// The receipt's thumbnail; a mail without one is better than none.
     async fn thumbnail(&self, expense: &ExpenseState) -> Option<Picture> {
-        let receipt = self.store.receipt(expense.receipt?).await.ok().flatten().filter(|receipt| receipt.thumbnails)?;
+        let receipt = self.store.receipt(expense.receipt?).await.ok().flatten().filter(|receipt| receipt.pages > 0)?;
         let key = receipt.object_key("thumbnail.jpg");
         let object = self.s3.get_object().bucket(&self.bucket).key(key).send().await.ok()?;
         Some(Picture(object.body.collect().await.ok()?.into_bytes().to_vec()))

@@ -148,6 +148,7 @@ mod tests {
                 ..ExpenseDetails::default()
             },
             receipt: None,
+            review: Vec::new(),
             submission: 1,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,

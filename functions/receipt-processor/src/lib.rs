@@ -9,15 +9,18 @@
 //!
 //! To test: `cargo test -p receipt-processor`; the whole path end to end in `tests/`.
 
+pub mod analyses;
 pub mod notification;
-pub mod picture;
+pub mod objects;
 pub mod textract;
 
 use std::time::Duration;
 
+use analyses::{Analyses, AnalysisError};
 use aws_config::SdkConfig;
-use aws_sdk_s3::{Client, error::DisplayErrorContext, primitives::ByteStream};
+use aws_sdk_s3::Client;
 use jiff::{SignedDuration, Timestamp, tz};
+use objects::{Objects, Unavailable};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use slipstream_common::{
@@ -30,8 +33,9 @@ use slipstream_common::{
 };
 use slipstream_domain::{
     analysis::Analysis,
+    category::Suggestion,
     expense::{Command, decide},
-    reading,
+    reading::{self, Reading},
 };
 use slipstream_events::{Cause, Currency, EventBody, ExpenseId, FailureReason, ReceiptId, ReceiptRead, ReceiptStatus};
 use textract::ReadingError;
@@ -49,9 +53,8 @@ const MAX_DEATHS: u32 = 3;
 #[derive(Debug)]
 pub struct Processor {
     store: Store,
-    s3: Client,
+    objects: Objects,
     textract: aws_sdk_textract::Client,
-    bucket: String,
     company_currency: Currency,
 }
 
@@ -64,14 +67,14 @@ enum ProcessError {
     UnknownObject(String),
     #[error("another invocation is reading the receipt")]
     Leased,
-    #[error("the bucket is not available: {0}")]
-    Bucket(String),
     #[error(transparent)]
-    Reading(#[from] ReadingError),
+    Bucket(#[from] Unavailable),
+    #[error(transparent)]
+    Analysis(#[from] AnalysisError),
     #[error(transparent)]
     Change(#[from] ChangeError),
-    #[error("the analysis cannot be kept: {0}")]
-    Analysis(#[from] serde_json::Error),
+    #[error("the reading cannot be kept: {0}")]
+    Reading(#[from] serde_json::Error),
 }
 
 impl From<StoreError> for ProcessError {
@@ -98,9 +101,8 @@ impl Processor {
         let company_currency = settings.parsed("COMPANY_CURRENCY", "an ISO 4217 code", Currency::EUR);
         settings.finish(Self {
             store: Store::new(Table::new(sdk, table)),
-            s3: Client::new(sdk),
+            objects: Objects::new(Client::new(sdk), bucket),
             textract: textract::client(sdk),
-            bucket,
             company_currency,
         })
     }
@@ -136,7 +138,8 @@ impl Processor {
             tracing::error!(deaths = record.deaths, "readers die over this receipt");
             return self.conclude(record, Outcome::Failed(FailureReason::Damaged)).await;
         }
-        let concluded = match self.look(&record).await {
+        let mut record = record;
+        let concluded = match self.look(&mut record, holder).await {
             Ok(outcome) => self.conclude(record.clone(), outcome).await,
             Err(error) => Err(error),
         };
@@ -207,102 +210,78 @@ impl Processor {
         }
     }
 
-    /// Looks at the file: makes the pictures, keeps them, and has the receipt read.
-    async fn look(&self, record: &ReceiptRecord) -> Result<Outcome, ProcessError> {
-        let original = self
-            .s3
-            .get_object()
-            .bucket(&self.bucket)
-            .key(record.object_key("original"))
-            .set_version_id(record.object_version.clone())
-            .send()
-            .await
-            .map_err(|error| ProcessError::Bucket(DisplayErrorContext(error).to_string()))?;
-        let length = original.content_length().and_then(|length| u64::try_from(length).ok()).unwrap_or(u64::MAX);
-        if length != record.state.size_bytes {
+    /// Looks at the file: makes the pictures, keeps them, and has the pages read.
+    async fn look(&self, record: &mut ReceiptRecord, holder: &str) -> Result<Outcome, ProcessError> {
+        let (key, version) = (record.object_key("original"), record.object_version.clone());
+        let original = self.objects.get(&key, version).await?.ok_or(ProcessError::UnknownObject(key))?;
+        if original.length != record.state.size_bytes {
             return Ok(Outcome::Failed(FailureReason::HashMismatch));
         }
-        let bytes =
-            original.body.collect().await.map_err(|error| ProcessError::Bucket(error.to_string()))?.into_bytes();
+        let bytes = original.bytes().await?;
         if hex::encode(Sha256::digest(&bytes)) != record.state.sha256 {
             return Ok(Outcome::Failed(FailureReason::HashMismatch));
         }
-        let making = tokio::task::spawn_blocking(move || picture::pictures(&bytes));
-        let pictures = match tokio::time::timeout(Duration::from_secs(PICTURE_SECONDS), making).await {
-            Ok(Ok(Ok(pictures))) => pictures,
+        let making = tokio::task::spawn_blocking(move || slipstream_pictures::prepare(&bytes));
+        let prepared = match tokio::time::timeout(Duration::from_secs(PICTURE_SECONDS), making).await {
+            Ok(Ok(Ok(prepared))) => prepared,
             Ok(Ok(Err(reason))) => return Ok(Outcome::Failed(reason)),
             // A decoder that panics on these bytes, or finds no end, will do so again.
             Ok(Err(_)) | Err(_) => return Ok(Outcome::Failed(FailureReason::Damaged)),
         };
-        self.keep(record.object_key("preview.jpg"), "image/jpeg", pictures.preview).await?;
-        self.keep(record.object_key("thumbnail.jpg"), "image/jpeg", pictures.thumbnail).await?;
-        self.analyse(record, pictures.reading).await
-    }
-
-    /// The analysis: the one that was kept, or a new one, kept before anything is made of it.
-    async fn analyse(&self, record: &ReceiptRecord, picture: Vec<u8>) -> Result<Outcome, ProcessError> {
-        let key = record.object_key("analysis.json");
-        if let Some(kept) = self.kept_analysis(&key).await? {
-            tracing::info!("the analysis was kept by an earlier attempt");
-            return Ok(Outcome::Analysed(kept));
+        record.pages = u32::try_from(prepared.pages.len()).unwrap_or(u32::MAX);
+        record.page_count = prepared.page_count;
+        let (mut shown, mut read) = (Vec::new(), Vec::new());
+        for (page, number) in prepared.pages.into_iter().zip(1..) {
+            shown.push((record.picture_key("preview", number), page.preview));
+            shown.push((record.picture_key("thumbnail", number), page.thumbnail));
+            read.push(page.reading);
         }
-        let analysis = match textract::analyse(&self.textract, picture).await {
-            Ok(analysis) => analysis,
-            Err(ReadingError::Refused(code)) => {
-                tracing::warn!(code, "the reading service refuses the document");
-                return Ok(Outcome::Failed(FailureReason::RefusedByReader));
+        let keep = async {
+            for (key, picture) in shown {
+                self.objects.put(key, "image/jpeg", picture).await?;
             }
-            Err(error) => return Err(error.into()),
+            Ok(())
         };
-        self.keep(key, "application/json", serde_json::to_vec(&analysis)?).await?;
-        Ok(Outcome::Analysed(analysis))
+        let analyses = Analyses { objects: &self.objects, table: &self.store.table, textract: &self.textract, holder };
+        let read = async {
+            match analyses.of(&record.state.sha256, read).await {
+                Ok(analysis) => Ok(Outcome::Analysed(analysis)),
+                Err(AnalysisError::Reading(ReadingError::Refused(code))) => {
+                    tracing::warn!(code, "the reading service refuses the document");
+                    Ok(Outcome::Failed(FailureReason::RefusedByReader))
+                }
+                Err(error) => Err(ProcessError::from(error)),
+            }
+        };
+        let ((), outcome) = tokio::try_join!(keep, read)?;
+        Ok(outcome)
     }
 
-    async fn kept_analysis(&self, key: &str) -> Result<Option<Analysis>, ProcessError> {
-        let answer = self.s3.get_object().bucket(&self.bucket).key(key).send().await;
-        let object = match answer {
-            Ok(object) => object,
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(aws_sdk_s3::operation::get_object::GetObjectError::is_no_such_key) =>
-            {
-                return Ok(None);
-            }
-            Err(error) => return Err(ProcessError::Bucket(DisplayErrorContext(error).to_string())),
+    /// The draft that an analysis leads to, and what it was made of, kept for its owner to choose from.
+    async fn read(&self, record: &ReceiptRecord, analysis: &Analysis) -> Result<Option<Reading>, ProcessError> {
+        let owner = self.store.person(record.state.owner).await?;
+        let context = reading::Context {
+            currency: owner.and_then(|owner| owner.state.currency).or(Some(self.company_currency)),
+            latest_date: Timestamp::now().to_zoned(tz::TimeZone::fixed(tz::offset(14))).date(),
         };
-        let bytes = object.body.collect().await.map_err(|error| ProcessError::Bucket(error.to_string()))?.into_bytes();
-        Ok(serde_json::from_slice(&bytes).ok())
-    }
-
-    async fn keep(&self, key: String, media_type: &str, bytes: Vec<u8>) -> Result<(), ProcessError> {
-        self.s3
-            .put_object()
-            .bucket(&self.bucket)
-            .key(key)
-            .content_type(media_type)
-            .body(ByteStream::from(bytes))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| ProcessError::Bucket(DisplayErrorContext(error).to_string()))
+        let Some(mut reading) = reading::read(analysis, context) else { return Ok(None) };
+        if let Some(merchant) = reading.details().merchant
+            && let Some(category) = self.store.habit(record.state.owner, &merchant).await?
+        {
+            reading.category = Suggestion::corrected(category);
+        }
+        let kept = serde_json::to_vec(&reading)?;
+        self.objects.put(record.object_key("reading.json"), "application/json", kept).await?;
+        Ok(Some(reading))
     }
 
     /// Writes what came of it: the receipt, the draft and their events, all or nothing.
     async fn conclude(&self, before: ReceiptRecord, outcome: Outcome) -> Result<(), ProcessError> {
         let now = Timestamp::now();
         let cause = receipt_cause("receipt-processor", &before, now);
-        let thumbnails = matches!(outcome, Outcome::Analysed(_) | Outcome::Failed(FailureReason::RefusedByReader));
         let draft = match outcome {
             Outcome::Failed(reason) => Err(reason),
-            Outcome::Analysed(analysis) => {
-                let owner = self.store.person(before.state.owner).await?;
-                let context = reading::Context {
-                    currency: owner.and_then(|owner| owner.state.currency).or(Some(self.company_currency)),
-                    latest_date: now.to_zoned(tz::TimeZone::fixed(tz::offset(14))).date(),
-                };
-                reading::draft(&analysis, context).ok_or(FailureReason::NothingRecognised)
-            }
+            Outcome::Analysed(analysis) => self.read(&before, &analysis).await?.ok_or(FailureReason::NothingRecognised),
         };
         let mut transaction = Transaction::default();
         let condition = Condition::new("#version = :version AND #lease.#holder = :holder")
@@ -313,12 +292,12 @@ impl Processor {
             .value(":holder", text(before.lease.as_ref().map_or("", |lease| lease.holder.as_str())));
         match draft {
             Err(reason) => {
-                add_receipt_failure(&mut transaction, &before, thumbnails, reason, condition, &cause)?;
+                add_receipt_failure(&mut transaction, &before, reason, condition, &cause)?;
                 tracing::info!(%reason, "the receipt cannot be read");
             }
-            Ok(details) => {
+            Ok(reading) => {
                 let expense = expense_of(before.state.id);
-                let mut after = ReceiptRecord { thumbnails, lease: None, ..before.clone() };
+                let mut after = ReceiptRecord { lease: None, ..before.clone() };
                 after.state.version += 1;
                 after.state.status = ReceiptStatus::Read;
                 after.state.expense = Some(expense);
@@ -327,8 +306,13 @@ impl Processor {
                 let body = ReceiptRead { receipt: after.state.clone(), duration_ms };
                 let body = EventBody::ReceiptRead(Box::new(body));
                 let event = add_receipt_change(&mut transaction, &after, condition, body, &cause)?;
-                let command =
-                    Command::Draft { id: expense, owner: before.state.owner, details, receipt: Some(before.state.id) };
+                let command = Command::Draft {
+                    id: expense,
+                    owner: before.state.owner,
+                    details: reading.details(),
+                    receipt: Some(before.state.id),
+                    review: reading.review,
+                };
                 let change = decide(None, command).map_err(ChangeError::from)?;
                 let cause = Cause { causation_id: Some(event.metadata.id.to_string()), ..cause };
                 add_expense_change(&mut transaction, None, change, &cause)?;

@@ -1,4 +1,5 @@
-//! Receipts over HTTP: `POST /receipts` gives an upload ticket, `GET /receipts/{receipt_id}` tells what became of it.
+//! Receipts over HTTP: `POST /receipts` gives an upload ticket, `GET /receipts/{receipt_id}` tells what became of it,
+//! `GET /receipts/{receipt_id}/reading` what was made out on it.
 //!
 //! The ticket is a presigned PUT whose signed headers bind it to exactly the announced bytes, once: the length, the
 //! media type, the SHA-256 and `if-none-match: *`. The bytes go straight to S3. It must not read or change them.
@@ -8,7 +9,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use aws_config::SdkConfig;
-use aws_sdk_s3::{Client, presigning::PresigningConfig};
+use aws_sdk_s3::{Client, error::DisplayErrorContext, presigning::PresigningConfig};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -23,13 +24,19 @@ use slipstream_common::{
     store::{ChangeError, Store, add_receipt_change},
     table::{Condition, StoreError, Table, Transaction, number},
 };
+use slipstream_domain::{
+    category::Suggestion,
+    reading::{ReadReceipt, Reading},
+};
 use slipstream_events::{
     Cause, EventBody, ExpenseId, FailureReason, MediaType, PersonId, ReceiptAnnounced, ReceiptId, ReceiptState,
-    ReceiptStatus,
+    ReceiptStatus, ReviewFinding,
 };
 
 /// The largest file that is accepted, in bytes.
 pub const MAX_BYTES: u64 = 20 * 1024 * 1024;
+/// The name of the uploaded object.
+const ORIGINAL: &str = "original";
 /// How long a presigned view can be fetched, in seconds.
 const VIEW_SECONDS: u64 = 300;
 
@@ -85,6 +92,51 @@ struct View {
     failure: Option<Failure>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     views: BTreeMap<&'static str, String>,
+    /// A picture of each page that was looked at; the boxes of the reading are on these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pages: Vec<PageView>,
+    /// How many pages the file has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page_count: Option<u32>,
+}
+
+#[derive(Debug, Serialize)]
+struct PageView {
+    page: u32,
+    preview: String,
+}
+
+/// What was read, as the receipt's owner sees it.
+#[derive(Debug, Serialize)]
+struct ReadingView {
+    /// Whether the draft may be submitted without a look at it.
+    ready: bool,
+    review: Vec<Finding>,
+    category: Suggestion,
+    /// Which of the receipts the draft was made of.
+    drafted: usize,
+    receipts: Vec<ReadReceipt>,
+}
+
+/// What to look at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    #[serde(flatten)]
+    finding: ReviewFinding,
+    message: String,
+}
+
+impl From<Reading> for ReadingView {
+    fn from(reading: Reading) -> Self {
+        let finding = |finding: ReviewFinding| Finding { finding, message: finding.message() };
+        Self {
+            ready: reading.review.is_empty(),
+            review: reading.review.into_iter().map(finding).collect(),
+            category: reading.category,
+            drafted: reading.drafted,
+            receipts: reading.receipts,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -107,6 +159,8 @@ impl View {
             expense_id: state.expense,
             failure: state.failure.map(|reason| Failure { reason, message: reason.message() }),
             views: BTreeMap::new(),
+            pages: Vec::new(),
+            page_count: (record.pages > 0).then_some(record.page_count),
         }
     }
 }
@@ -160,6 +214,7 @@ impl Receipts {
             match (request.http_method.as_str(), request.resource.as_str()) {
                 ("POST", "/receipts") => self.announce(caller.state.id, &request).await,
                 ("GET", "/receipts/{receipt_id}") => self.read(caller.state.id, &request).await,
+                ("GET", "/receipts/{receipt_id}/reading") => self.reading(caller.state.id, &request).await,
                 _ => Err(Problem::method_not_allowed()),
             }
         })
@@ -240,7 +295,8 @@ impl Receipts {
             object_version: None,
             deaths: 0,
             requeued_at: None,
-            thumbnails: false,
+            pages: 0,
+            page_count: 0,
             uploaded_at: None,
         };
         let body = EventBody::ReceiptAnnounced(Box::new(ReceiptAnnounced { receipt: record.state.clone() }));
@@ -282,28 +338,56 @@ impl Receipts {
     }
 
     async fn read(&self, owner: PersonId, request: &Request) -> Result<Response, Problem> {
-        let id: ReceiptId = request.path("receipt_id", "receipt")?;
-        let record = self.store.receipt(id).await?.filter(|record| record.state.owner == owner);
-        let record = record.ok_or_else(|| Problem::not_found("receipt"))?;
+        let record = self.own(owner, request).await?;
         let mut view = View::new(&record);
-        let mut names = Vec::new();
         if matches!(record.state.status, ReceiptStatus::Read | ReceiptStatus::Failed) {
-            names.push(("original", "original"));
+            view.views.insert("original", self.view(record.object_key(ORIGINAL)).await?);
         }
-        if record.thumbnails {
-            names.extend([("thumbnail", "thumbnail.jpg"), ("preview", "preview.jpg")]);
+        if record.pages > 0 {
+            for name in ["thumbnail", "preview"] {
+                view.views.insert(name, self.view(record.picture_key(name, 1)).await?);
+            }
         }
-        for (name, object) in names {
-            view.views.insert(name, self.view(&record, object).await?);
+        for page in 1..=record.pages {
+            let preview = self.view(record.picture_key("preview", page)).await?;
+            view.pages.push(PageView { page, preview });
         }
         Ok(Response::json(200, &view))
     }
 
-    async fn view(&self, record: &ReceiptRecord, object: &str) -> Result<String, Problem> {
+    /// The caller's receipt that the path names.
+    async fn own(&self, owner: PersonId, request: &Request) -> Result<ReceiptRecord, Problem> {
+        let id: ReceiptId = request.path("receipt_id", "receipt")?;
+        let record = self.store.receipt(id).await?.filter(|record| record.state.owner == owner);
+        record.ok_or_else(|| Problem::not_found("receipt"))
+    }
+
+    /// Everything that was made out on the receipt, each field with its candidates.
+    async fn reading(&self, owner: PersonId, request: &Request) -> Result<Response, Problem> {
+        let record = self.own(owner, request).await?;
+        if record.state.status != ReceiptStatus::Read {
+            return Err(Problem::not_found("reading"));
+        }
+        let unavailable = |error: String| {
+            tracing::error!(error, receipt.id = %record.state.id, "a reading cannot be fetched");
+            Problem::internal()
+        };
+        let get = self.s3.get_object().bucket(&self.bucket).key(record.object_key("reading.json"));
+        let object = get.send().await.map_err(|error| unavailable(DisplayErrorContext(error).to_string()))?;
+        let bytes = object.body.collect().await.map_err(|error| unavailable(error.to_string()))?;
+        // The text of this error may quote the receipt.
+        let reading = serde_json::from_slice::<Reading>(&bytes.into_bytes());
+        let reading = reading.map_err(|_| unavailable("it is not what this version writes".to_owned()))?;
+        Ok(Response::json(200, &ReadingView::from(reading)))
+    }
+
+    /// A link to an object, for [`VIEW_SECONDS`].
+    async fn view(&self, key: String) -> Result<String, Problem> {
         let presigning = PresigningConfig::expires_in(Duration::from_secs(VIEW_SECONDS));
         let presigning = presigning.map_err(|_| Problem::internal())?;
-        let mut get = self.s3.get_object().bucket(&self.bucket).key(record.object_key(object));
-        if object == "original" {
+        let is_original = key.ends_with(ORIGINAL);
+        let mut get = self.s3.get_object().bucket(&self.bucket).key(key);
+        if is_original {
             // The original may be anything: it is offered as a download, never shown in the page's origin.
             get = get.response_content_disposition("attachment");
         }

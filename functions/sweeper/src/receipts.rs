@@ -75,7 +75,7 @@ impl Sweeper {
         let cause = receipt_cause("sweeper", record, now);
         let condition = Condition::version(record.state.version);
         let reason = FailureReason::ReadingUnavailable;
-        add_receipt_failure(&mut transaction, record, record.thumbnails, reason, condition, &cause)?;
+        add_receipt_failure(&mut transaction, record, reason, condition, &cause)?;
         tracing::error!(receipt.id = %record.state.id, "a receipt could not be read for a day and is given up");
         self.unless_changed(transaction).await
     }
