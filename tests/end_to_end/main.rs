@@ -4,6 +4,7 @@
 mod access;
 mod approvals;
 mod harness;
+mod reading;
 mod receipts;
 mod resilience;
 
@@ -35,6 +36,11 @@ fn main() -> ExitCode {
         receipts::bad_files_fail_by_name,
         receipts::a_ticket_takes_the_announced_bytes_once_and_in_time,
         receipts::an_object_nobody_announced_is_set_aside,
+        reading::a_reading_says_how_sure_it_is_and_where_it_looked,
+        reading::several_receipts_in_one_file_are_all_there_to_choose_from,
+        reading::the_same_bytes_are_paid_for_once,
+        reading::a_reading_that_may_be_paid_for_twice_is_counted,
+        reading::a_correction_is_learned_from,
         approvals::rejected_with_a_reason,
         approvals::a_link_is_shown_as_often_as_one_likes_and_used_once,
         approvals::a_forged_link_is_nobodys,
