@@ -102,7 +102,7 @@ impl Processor {
         settings.finish(Self {
             store: Store::new(Table::new(sdk, table)),
             objects: Objects::new(Client::new(sdk), bucket),
-            textract: textract::client(sdk),
+            textract: textract::client(sdk, textract::ATTEMPT),
             company_currency,
         })
     }

@@ -25,25 +25,25 @@ pub enum ReadingError {
     /// The service will not read this document, however often it is asked.
     #[error("the reading service refuses the document: {0}")]
     Refused(String),
-    /// The service has too much to do. It has not read the document, and is not paid for it.
-    #[error("the reading service is busy: {0}")]
+    /// The service will not read it now, because it has too much to do or does not know us. It is not paid for that.
+    #[error("the reading service does not take the document now: {0}")]
     Busy(String),
     /// The service did not answer. It may have read the document.
     #[error("the reading service is not available: {0}")]
     Unavailable(String),
 }
 
-/// How long one reading may take, in seconds.
-const ATTEMPT_SECONDS: u64 = 30;
-/// How long a reading may take with all its attempts, in seconds.
-const READING_SECONDS: u64 = 60;
+/// How long one reading may take.
+pub const ATTEMPT: Duration = Duration::from_secs(30);
+/// How long a reading may take with all its attempts.
+const OPERATION: Duration = Duration::from_secs(60);
 
-/// A client of the reading service, which takes longer than other services.
-pub fn client(sdk: &SdkConfig) -> Client {
+/// A client of the reading service, which takes longer than other services: `attempt` for one reading.
+pub fn client(sdk: &SdkConfig, attempt: Duration) -> Client {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(2))
-        .operation_attempt_timeout(Duration::from_secs(ATTEMPT_SECONDS))
-        .operation_timeout(Duration::from_secs(READING_SECONDS))
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(OPERATION)
         .build();
     Client::from_conf(config::Builder::from(sdk).timeout_config(timeouts).retry_classifier(OnlyAnswered).build())
 }
