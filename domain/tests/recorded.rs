@@ -1,6 +1,6 @@
 //! The draft that is made of each recorded response of Amazon Textract, held against the one that was looked over.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "all of it is a test")]
+#![expect(clippy::unwrap_used, reason = "all of it is a test")]
 
 use std::{fs, path::PathBuf};
 

@@ -122,8 +122,9 @@ pub(super) fn currency_in(text: &str) -> Option<Printed> {
     let stands = |symbol: &str, at: usize| {
         let letter = |c: char| c.is_alphabetic();
         let (before, after) = (text[..at].chars().next_back(), text[at + symbol.len()..].chars().next());
-        !(symbol.starts_with(letter) && before.is_some_and(letter))
-            && !(symbol.ends_with(letter) && after.is_some_and(letter))
+        let joined = (symbol.starts_with(letter) && before.is_some_and(letter))
+            || (symbol.ends_with(letter) && after.is_some_and(letter));
+        !joined
     };
     let symbol = || {
         let found = SYMBOLS.iter().find(|(symbol, ..)| text.match_indices(symbol).any(|(at, _)| stands(symbol, at)));

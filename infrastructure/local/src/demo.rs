@@ -298,6 +298,9 @@ impl Way<'_> {
         let id = read["expense_id"].as_str().context("the receipt is read but names no expense")?.to_owned();
         let draft = self.session.expense(&id).await?;
         self.say(&format!("draft after {}: {}", seconds(draft_took), describe(&draft)));
+        for finding in doubts(&draft) {
+            self.say(&format!("needs review: {finding}"));
+        }
 
         *at = Step::Completing;
         self.complete(&draft).await?;
@@ -447,6 +450,11 @@ fn describe(expense: &Value) -> String {
             .unwrap_or_else(unread),
         text("category").unwrap_or_else(|| "no category".to_owned())
     )
+}
+
+/// What the draft's owner is told to look at.
+fn doubts(expense: &Value) -> impl Iterator<Item = &str> {
+    expense["review"].as_array().into_iter().flatten().filter_map(|finding| finding["message"].as_str())
 }
 
 #[cfg(test)]
