@@ -9,7 +9,7 @@ use std::time::Duration;
 use slipstream_common::{
     guard::{self, Begin},
     keys::{self, Key},
-    metrics,
+    metrics::Metrics,
     records::GuardRecord,
     table::{StoreError, Table},
 };
@@ -57,6 +57,8 @@ pub struct Analyses<'a> {
     pub table: &'a Table,
     /// Who makes them.
     pub textract: &'a aws_sdk_textract::Client,
+    /// Where calls are counted.
+    pub metrics: &'a Metrics,
     /// Who asks.
     pub holder: &'a str,
 }
@@ -78,7 +80,7 @@ impl Analyses<'_> {
                 });
             }
             if kept.iter().all(Option::is_some) {
-                metrics::count(&[(REUSED, count(&kept))]);
+                self.metrics.count(&[(REUSED, count(&kept))]);
                 return Ok(merged(kept));
             }
             let key = keys::analysis(sha256);
@@ -108,7 +110,7 @@ impl Analyses<'_> {
         }
         let mut refused = None;
         for (page, known) in kept.iter_mut().enumerate().filter(|(_, known)| known.is_none()) {
-            metrics::count(&[(CALLS, 1), (CALLS_IN_DOUBT, std::mem::take(&mut in_doubt))]);
+            self.metrics.count(&[(CALLS, 1), (CALLS_IN_DOUBT, std::mem::take(&mut in_doubt))]);
             match textract::analyse(self.textract, std::mem::take(&mut pages[page])).await {
                 Ok(answer) => {
                     let object = object_key(sha256, page + 1);

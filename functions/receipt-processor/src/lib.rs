@@ -25,6 +25,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use slipstream_common::{
     Fault, keys,
+    metrics::Metrics,
     queue::{BatchResponse, Message, each},
     records::{Lease, ReceiptRecord},
     settings::{Settings, SettingsError},
@@ -56,6 +57,7 @@ pub struct Processor {
     objects: Objects,
     textract: aws_sdk_textract::Client,
     company_currency: Currency,
+    metrics: Metrics,
 }
 
 /// Why a receipt is not finished; the message is delivered again.
@@ -98,12 +100,14 @@ impl Processor {
         let mut settings = Settings::new();
         let table = settings.text("TABLE_NAME");
         let bucket = settings.text("RECEIPT_BUCKET");
+        let metrics = Metrics::new(settings.text("METRIC_NAMESPACE"));
         let company_currency = settings.parsed("COMPANY_CURRENCY", "an ISO 4217 code", Currency::EUR);
         settings.finish(Self {
             store: Store::new(Table::new(sdk, table)),
             objects: Objects::new(Client::new(sdk), bucket),
             textract: textract::client(sdk, textract::ATTEMPT),
             company_currency,
+            metrics,
         })
     }
 
@@ -242,7 +246,13 @@ impl Processor {
             }
             Ok(())
         };
-        let analyses = Analyses { objects: &self.objects, table: &self.store.table, textract: &self.textract, holder };
+        let analyses = Analyses {
+            objects: &self.objects,
+            table: &self.store.table,
+            textract: &self.textract,
+            metrics: &self.metrics,
+            holder,
+        };
         let read = async {
             match analyses.of(&record.state.sha256, read).await {
                 Ok(analysis) => Ok(Outcome::Analysed(analysis)),
