@@ -43,7 +43,7 @@ fn refused_at_once() {
     let mut endless = one_frame[..one_frame.len() - 1].to_vec();
     let frame = endless[endless.iter().position(|byte| *byte == 0x2c).unwrap()..].to_vec();
     endless.extend(frame.repeat(60_000));
-    let mut wide_webp = webp(96, 64, Some(Vec::new()), None);
+    let mut wide_webp = webp(96, 64, Some(common::exif(1)), None);
     let canvas = wide_webp.windows(4).position(|window| window == b"VP8X").unwrap() + 12;
     wide_webp[canvas..canvas + 6].copy_from_slice(&[0xff, 0x3f, 0, 0xff, 0x3f, 0]);
     let mut animated = wide_webp.clone();

@@ -3,7 +3,7 @@
 use slipstream_events::FailureReason;
 
 /// How many bits the skip table looks at: as many as keep it in the first-level cache.
-const SKIP_BITS: u32 = 12;
+const SKIP_BITS: u32 = 13;
 /// How many bits the symbol table looks at; longer codes are rare.
 const LOOKUP_BITS: u32 = 9;
 
@@ -242,7 +242,7 @@ impl Huffman {
     #[inline]
     pub fn skip(&self, bits: &mut Bits<'_>, mut k: u32) -> Result<(), FailureReason> {
         while k < 64 {
-            if bits.count < 32 {
+            if bits.count < SKIP_BITS {
                 bits.refill();
             }
             let entry = u32::from(self.skips[bits.peek(SKIP_BITS)]);

@@ -28,7 +28,7 @@ impl Transform {
     pub fn block(&self, coefficients: &[i16], quantiser: &[f32; 64], out: &mut [u8], stride: usize) {
         let side = self.side;
         if coefficients[1..side * side].iter().all(|coefficient| *coefficient == 0) {
-            let value = sample(f32::from(coefficients[0]) * quantiser[0] / 8.0);
+            let value = average(coefficients[0], quantiser);
             for row in out.chunks_mut(stride).take(side) {
                 row[..side].fill(value);
             }
@@ -73,6 +73,12 @@ impl Transform {
             }
         }
     }
+}
+
+/// The one sample of a block of which only the average is known.
+#[inline]
+pub fn average(coefficient: i16, quantiser: &[f32; 64]) -> u8 {
+    sample(f32::from(coefficient) * quantiser[0] / 8.0)
 }
 
 /// Level shift and rounding (T.81, A.3.1).

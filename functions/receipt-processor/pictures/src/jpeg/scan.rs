@@ -5,7 +5,7 @@ use slipstream_events::FailureReason;
 use super::{
     bits::{Bits, Huffman},
     header::{Header, next_marker, segment},
-    idct::Transform,
+    idct::{Transform, average},
     planes::{Picture, Plane},
 };
 
@@ -361,6 +361,15 @@ fn sequential(
         let (dc, ac) = tables[index];
         let prediction = &mut state.predictions[index];
         *prediction = prediction.wrapping_add(difference(bits, dc)?);
+        let quantiser = work.quantiser.as_ref().ok_or(FailureReason::Damaged)?;
+        let width = work.stride * work.side;
+        let first = row * work.side * width + column * work.side;
+        if work.side == 1 {
+            // At 1/8 a block is one pixel, its average.
+            ac.skip(bits, 1)?;
+            work.plane.samples[first] = average(fit(*prediction), quantiser);
+            return Ok(());
+        }
         let size = work.side * work.side;
         block[..size].fill(0);
         block[0] = fit(*prediction);
@@ -389,9 +398,6 @@ fn sequential(
         if !ended {
             ac.skip(bits, k)?;
         }
-        let quantiser = work.quantiser.as_ref().ok_or(FailureReason::Damaged)?;
-        let width = work.stride * work.side;
-        let first = row * work.side * width + column * work.side;
         work.transform.block(&block[..size], quantiser, &mut work.plane.samples[first..], width);
         Ok(())
     })

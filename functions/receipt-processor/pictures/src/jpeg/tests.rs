@@ -17,10 +17,12 @@ fn picture(width: usize, height: usize, channels: usize, seed: u64) -> Vec<u8> {
     let mut pixels = Vec::new();
     for y in 0..height {
         for x in 0..width {
+            let soft = (x * 2 + y * 3) % 256;
+            let edge = if (x / a + y / b).is_multiple_of(2) { 40 } else { 0 };
+            let noise = random.random_range(0..12);
+            // Colours change slowly: where chroma samples lie between pixels, libraries disagree.
             for channel in 0..channels {
-                let soft = (x * (channel + 1) * 2 + y * 3) % 256;
-                let edge = if (x / a + y / b).is_multiple_of(2) { 40 } else { 0 };
-                pixels.push((soft / 2 + edge + random.random_range(0..12)) as u8);
+                pixels.push((soft / 2 + edge + noise + channel * 12 + channel * (x + y) / 16) as u8);
             }
         }
     }
@@ -71,6 +73,15 @@ fn library(bytes: &[u8]) -> Vec<u8> {
         .unwrap()
 }
 
+fn other_library(bytes: &[u8]) -> Vec<u8> {
+    let mut decoder = jpeg_decoder::Decoder::new(Cursor::new(bytes));
+    let pixels = decoder.decode().unwrap();
+    match decoder.info().unwrap().pixel_format {
+        jpeg_decoder::PixelFormat::L8 => pixels.iter().flat_map(|grey| [*grey; 3]).collect(),
+        _ => pixels,
+    }
+}
+
 fn cases() -> impl Iterator<Item = (u64, Case)> {
     use SamplingFactor::{F_1_1, F_1_2, F_2_1, F_2_2, F_4_1};
     let sizes = (1..=34).map(|side| (side, 35 - side)).chain([(64, 64), (65, 127), (200, 33), (257, 255)]);
@@ -99,10 +110,12 @@ fn the_full_size_is_that_of_a_library() {
         let bytes = case.encode(seed);
         let own = full(&bytes);
         assert_eq!((own.width, own.height), (case.width, case.height));
-        let (mean, most) = difference(&own.pixels, &library(&bytes));
+        // The nearer of the two: with a width of a few pixels one of them goes wrong at 4:1:1.
+        let (one, other) = (difference(&own.pixels, &library(&bytes)), difference(&own.pixels, &other_library(&bytes)));
+        let (mean, most) = if one.0 < other.0 { one } else { other };
         // Without interpolated chroma there is only rounding; with it, libraries differ in where samples lie.
         let direct = case.grey || case.sampling == SamplingFactor::F_1_1;
-        let (mean_bound, most_bound) = if direct { (0.6, 4) } else { (9.0, 120) };
+        let (mean_bound, most_bound) = if direct { (0.6, 4) } else { (2.0, 40) };
         assert!(
             mean <= mean_bound && most <= most_bound,
             "{}×{} {:?} progressive {} quality {}: mean {mean:.2}, most {most}",
@@ -145,7 +158,7 @@ fn reduced_sizes_are_those_of_a_library() {
                 if case.grey { expected.iter().flat_map(|grey| [*grey; 3]).collect() } else { expected };
             let (mean, most) = difference(&own.pixels, &expected);
             let direct = case.grey || case.sampling == SamplingFactor::F_1_1;
-            let (mean_bound, most_bound) = if direct { (1.0, 8) } else { (14.0, 160) };
+            let (mean_bound, most_bound) = if direct { (2.0, 8) } else { (3.0, 128) };
             assert!(
                 mean <= mean_bound && most <= most_bound,
                 "{}×{} at {scale}/8 {:?} progressive {}: mean {mean:.2}, most {most}",
