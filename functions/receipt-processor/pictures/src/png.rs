@@ -8,7 +8,7 @@ use slipstream_events::FailureReason;
 
 use crate::{
     colour, exif,
-    limits::{MAX_ICC_BYTES, MAX_MEMORY, MAX_PIXELS},
+    limits::{MAX_MEMORY, MAX_PIXELS},
     raster::{Raster, Reducer, to_rgb},
 };
 
@@ -16,6 +16,8 @@ use crate::{
 pub const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 /// The most chunks of a file: encoders write one for every 8 kB or so.
 const MAX_CHUNKS: usize = 20_000;
+/// The most bytes of an inflated profile: those of screens and cameras take some kilobytes.
+const MAX_PROFILE_BYTES: usize = 512 * 1024;
 /// From how many bytes of pixels on a suspicious compression is refused.
 const BOMB_BYTES: u64 = 48 * 1024 * 1024;
 /// Pixels for each byte of the file, beyond which there is nothing on a picture to be read.
@@ -102,8 +104,8 @@ fn profile(content: &[u8]) -> Result<Option<Vec<u8>>, FailureReason> {
     let Some(name) = content.iter().take(80).position(|byte| *byte == 0) else { return Ok(None) };
     let mut icc = Vec::new();
     let compressed = content.get(name + 2..).unwrap_or_default();
-    let inflated = ZlibDecoder::new(compressed).take(MAX_ICC_BYTES as u64 + 1).read_to_end(&mut icc);
-    if icc.len() > MAX_ICC_BYTES {
+    let inflated = ZlibDecoder::new(compressed).take(MAX_PROFILE_BYTES as u64 + 1).read_to_end(&mut icc);
+    if icc.len() > MAX_PROFILE_BYTES {
         return Err(FailureReason::TooLarge);
     }
     Ok(inflated.is_ok().then_some(icc))

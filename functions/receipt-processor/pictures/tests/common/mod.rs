@@ -76,7 +76,7 @@ pub fn png_of(chunks: &[(&[u8; 4], Vec<u8>)]) -> Vec<u8> {
 /// Compressed.
 pub fn zlib(raw: &[u8]) -> Vec<u8> {
     use std::io::Write as _;
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(raw).unwrap();
     encoder.finish().unwrap()
 }
