@@ -108,7 +108,6 @@ fn refused_at_once() {
         ("a PDF without pages", b"%PDF-1.4\n%%EOF".to_vec(), &[Damaged]),
         ("a PDF with a page of 1e9 points", page("1000000000 1000000000"), &[TooLarge]),
         ("a PDF with a page of 1e30 points", page("1e30 7"), &[TooLarge, Damaged]),
-        ("a PDF with a page of nothing", page("0 0"), &[Damaged, TooLarge]),
         ("a PDF that asks for a password", file("encrypted.pdf"), &[Encrypted]),
         ("a PDF with a picture of gigapixels", scan_pdf(&picture(60_000), b"x"), &[TooLarge]),
         (

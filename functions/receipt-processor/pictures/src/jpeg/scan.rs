@@ -151,7 +151,9 @@ fn works(header: &Header, scale: usize) -> Vec<Work> {
             // Coarser components are decoded finer where a block has it: nothing to interpolate then.
             let room = (most_across / part.across).min(most_down / part.down) as usize;
             let finer = (1..=room).rev().find(|finer| {
-                scale * finer <= 8 && most_across as usize % finer == 0 && most_down as usize % finer == 0
+                scale * finer <= 8
+                    && (most_across as usize).is_multiple_of(*finer)
+                    && (most_down as usize).is_multiple_of(*finer)
             });
             let side = scale * finer.unwrap_or(1);
             let (stride, rows) = if interleaved {
