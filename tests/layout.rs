@@ -39,7 +39,7 @@ fn level(folder: &str) -> Option<u32> {
     match folder {
         "events" => Some(0),
         "domain" => Some(1),
-        "functions/common" => Some(2),
+        "functions/common" | "functions/receipt-processor/pictures" => Some(2),
         _ if folder.starts_with("functions/") || folder.starts_with("clients/") => Some(3),
         _ => None,
     }
