@@ -1,0 +1,16 @@
+//! Thumbnails beside sharp and libvips: a program of its own, since it needs Node.
+
+use anyhow::Result;
+use slipstream_local::compile::Checkout;
+
+/// Runs `tests/benchmarks/thumbnails/compare` and returns what it printed; nothing where there is no such program.
+///
+/// # Errors
+/// When it fails.
+pub async fn compare(checkout: &Checkout) -> Result<Option<String>> {
+    let path = checkout.root.join("tests/benchmarks/thumbnails/compare");
+    if !path.is_file() {
+        return Ok(None);
+    }
+    Ok(Some(crate::python::program(&path).await?))
+}
