@@ -95,7 +95,7 @@ class Paper:
         """One row of (text, share, alignment) with alignment `l`, `r` or `c`; smaller where it would overlap."""
         while True:
             spans = self.spans(cells, bold, scale)
-            apart = all(start - end > 0.012 for (_, end, _), (start, _, _) in zip(spans, spans[1:]))
+            apart = all(start - end > 0.025 for (_, end, _), (start, _, _) in zip(spans, spans[1:]))
             if apart and spans[0][0] > -0.03 and spans[-1][1] < 1.03:
                 self.parts.append(("row", spans, bold, scale))
                 return
