@@ -73,8 +73,9 @@ pub fn amount_with(value: &str, decimals: usize) -> Option<Amount> {
     let value = value.replace('−', "-");
     let digits: String = value.chars().filter(|c| c.is_ascii_digit() || ".,".contains(*c)).collect();
     let digits = digits.trim_matches(['.', ',']);
-    let separators = digits.matches(['.', ',']).count();
-    let number = if THOUSANDS.is_match(digits) && !(decimals == 3 && separators == 1) {
+    let separators: Vec<&str> = digits.matches(['.', ',']).collect();
+    let three = decimals == 3 && (separators.len() == 1 || separators.first() != separators.last());
+    let number = if THOUSANDS.is_match(digits) && !three {
         number(&digits.replace(['.', ','], ""), "")?
     } else {
         match digits.rfind(['.', ',']) {
@@ -127,8 +128,8 @@ pub type Day = (u32, u32, u32);
 #[must_use]
 pub fn calendar(value: &str) -> Option<Day> {
     static YEAR_FIRST: LazyLock<Regex> = pattern!(r"(\d{4})[-/. ](\d{1,2})[-/. ](\d{1,2})|^(\d{4})(\d{2})(\d{2})$");
-    static NAMED: LazyLock<Regex> = pattern!(r"(\d{1,2})(?: de |[-/. ])+(\p{L}{3}\p{L}*)(?: de |[-/., ])+(\d{2,4})");
-    static NAME_FIRST: LazyLock<Regex> = pattern!(r"(\p{L}{3}\p{L}*)\.? (\d{1,2}),? (\d{2,4})");
+    static NAMED: LazyLock<Regex> = pattern!(r"(\d{1,2})(?: de |[-/. ])+([^\W\d_]{3,})(?: de |[-/., ])+(\d{2,4})");
+    static NAME_FIRST: LazyLock<Regex> = pattern!(r"([^\W\d_]{3,})\.? (\d{1,2}),? (\d{2,4})");
     let value = value.trim().to_lowercase();
     if let Some(m) = YEAR_FIRST.captures(&value) {
         let [year, month, day] = [1, 2, 3].map(|n| m.get(n).or_else(|| m.get(n + 3)).map_or("", |m| m.as_str()));
