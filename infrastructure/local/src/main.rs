@@ -253,7 +253,8 @@ mod tests {
 
     #[test]
     fn reads_files_with_options_among_them() {
-        let cli = Cli::try_parse_from(["cargo local", "read", "a.jpg", "--json", "b.pdf", "--annotate", "out.png"]).unwrap();
+        let cli =
+            Cli::try_parse_from(["cargo local", "read", "a.jpg", "--json", "b.pdf", "--annotate", "out.png"]).unwrap();
         let Some(Command::Read(read)) = cli.command else { panic!("{cli:?}") };
         assert_eq!(read.files, [PathBuf::from("a.jpg"), PathBuf::from("b.pdf")]);
         assert!(read.json && read.annotate.is_some());

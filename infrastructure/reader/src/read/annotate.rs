@@ -13,9 +13,11 @@ const CELL: u32 = 8;
 /// # Errors
 /// When it cannot be decoded.
 pub fn drawn(picture: &[u8], response: &AnalyzeExpenseResponse) -> anyhow::Result<RgbImage> {
-    let mut canvas = Canvas::new(image::load_from_memory(picture).context("the picture cannot be decoded")?.into_rgb8());
+    let mut canvas =
+        Canvas::new(image::load_from_memory(picture).context("the picture cannot be decoded")?.into_rgb8());
     for document in &response.expense_documents {
-        let items = document.line_item_groups.iter().flat_map(|g| &g.line_items).flat_map(|i| &i.line_item_expense_fields);
+        let items =
+            document.line_item_groups.iter().flat_map(|g| &g.line_items).flat_map(|i| &i.line_item_expense_fields);
         // A row's box would only frame those of its parts.
         for field in items.filter(|f| f.r#type.text != "EXPENSE_ROW") {
             canvas.field(field, false);
@@ -144,8 +146,14 @@ mod tests {
 
     #[test]
     fn the_total_gets_a_red_box_with_its_name() {
-        let line = |text: &str, left, right| TextLine::new(text, 0.99, Quad::upright(left, 100.0, right, 120.0));
-        let page = Page::new(400.0, 200.0, vec![line("TOTAL EUR", 20.0, 120.0), line("4,50", 300.0, 340.0)]);
+        let line =
+            |text: &str, left, top: f32, right| TextLine::new(text, 0.99, Quad::upright(left, top, right, top + 20.0));
+        let lines = vec![
+            line("Gasthaus Wetterhahn", 20.0, 10.0, 240.0),
+            line("TOTAL EUR", 20.0, 100.0, 120.0),
+            line("4,50", 300.0, 100.0, 340.0),
+        ];
+        let page = Page::new(400.0, 200.0, lines);
         let response = AnalyzeExpenseResponse::new(&page, &expense(&page));
         let mut white = std::io::Cursor::new(Vec::new());
         RgbImage::from_pixel(400, 200, Rgb([255; 3])).write_to(&mut white, image::ImageFormat::Png).expect("encodes");

@@ -15,7 +15,12 @@ pub fn shown(response: &AnalyzeExpenseResponse) -> String {
         }
         let rows = fields.iter().map(|f| {
             let label = f.label_detection.as_ref().map_or("", |l| l.text.as_str());
-            [f.r#type.text.clone(), one_line(&f.value_detection.text), percent(f.value_detection.confidence), one_line(label)]
+            [
+                f.r#type.text.clone(),
+                one_line(&f.value_detection.text),
+                percent(f.value_detection.confidence),
+                one_line(label),
+            ]
         });
         out.push_str(&table(["field", "value", "confidence", "label"], [false, false, true, false], rows));
         if let Some(currency) = fields.iter().find_map(|f| f.currency.as_ref()) {
@@ -54,11 +59,7 @@ fn percent(confidence: f32) -> String {
 }
 
 /// Columns as wide as their widest cell, two spaces apart; `right` says which are aligned right.
-fn table<const N: usize>(
-    headings: [&str; N],
-    right: [bool; N],
-    rows: impl Iterator<Item = [String; N]>,
-) -> String {
+fn table<const N: usize>(headings: [&str; N], right: [bool; N], rows: impl Iterator<Item = [String; N]>) -> String {
     let rows: Vec<[String; N]> = std::iter::once(headings.map(str::to_owned)).chain(rows).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: [usize; N] = std::array::from_fn(width);
