@@ -16,6 +16,10 @@ pub fn drawn(picture: &[u8], response: &AnalyzeExpenseResponse) -> anyhow::Resul
     let mut canvas =
         Canvas::new(image::load_from_memory(picture).context("the picture cannot be decoded")?.into_rgb8());
     for document in &response.expense_documents {
+        for line in document.blocks.iter().filter(|b| b.block_type == "LINE") {
+            let area = canvas.area(&line.geometry.polygon);
+            canvas.taken.push(area);
+        }
         let items =
             document.line_item_groups.iter().flat_map(|g| &g.line_items).flat_map(|i| &i.line_item_expense_fields);
         // A row's box would only frame those of its parts.
@@ -46,8 +50,28 @@ fn colour(kind: &str) -> Rgb<u8> {
     })
 }
 
+/// An upright rectangle in pixels.
+#[derive(Debug, Clone, Copy)]
+struct Area {
+    left: i64,
+    top: i64,
+    right: i64,
+    bottom: i64,
+}
+
+impl Area {
+    /// How many pixels both have.
+    fn shared(&self, other: &Self) -> i64 {
+        let wide = self.right.min(other.right) - self.left.max(other.left);
+        let high = self.bottom.min(other.bottom) - self.top.max(other.top);
+        wide.max(0) * high.max(0)
+    }
+}
+
 struct Canvas {
     picture: RgbImage,
+    /// Where text or a name stands already.
+    taken: Vec<Area>,
     /// How thick lines are and how many pixels one of the font's has.
     scale: u32,
 }
@@ -55,7 +79,20 @@ struct Canvas {
 impl Canvas {
     fn new(picture: RgbImage) -> Self {
         let scale = (picture.width().max(picture.height()) / 1000).clamp(1, 4);
-        Self { picture, scale }
+        Self { picture, taken: Vec::new(), scale }
+    }
+
+    /// The upright rectangle around some corners.
+    fn area(&self, corners: &[Corner]) -> Area {
+        let places: Vec<(f32, f32)> = corners.iter().map(|c| self.place(c)).collect();
+        let fold = |of: fn(&(f32, f32)) -> f32, pick: fn(f32, f32) -> f32| places.iter().map(of).reduce(pick);
+        let side = |value: Option<f32>| i64::from(pixel(value.unwrap_or_default()));
+        Area {
+            left: side(fold(|p| p.0, f32::min)),
+            top: side(fold(|p| p.1, f32::min)),
+            right: side(fold(|p| p.0, f32::max)),
+            bottom: side(fold(|p| p.1, f32::max)),
+        }
     }
 
     fn field(&mut self, field: &ExpenseField, named: bool) {
@@ -101,18 +138,34 @@ impl Canvas {
         }
     }
 
-    /// The type's name, white on its colour, over the box; under it at the top edge.
+    /// The type's name, white on its colour: over, beside or under the box, where it covers the least.
     fn name(&mut self, corners: &[Corner], text: &str, colour: Rgb<u8>) {
-        let places = corners.iter().map(|c| self.place(c));
-        let (left, top, bottom) = places.fold((f32::MAX, f32::MAX, 0.0_f32), |(left, top, bottom), (x, y)| {
-            (left.min(x), top.min(y), bottom.max(y))
-        });
-        let high = (CELL + 2) * self.scale;
-        let top = if pixel(top) >= high { pixel(top) - high } else { pixel(bottom) + self.scale };
-        let mut left = pixel(left);
+        let cell = i64::from(CELL * self.scale);
+        let gap = i64::from(self.scale) + 1;
+        let (wide, high) = (cell * i64::try_from(text.len()).unwrap_or(0), i64::from((CELL + 2) * self.scale));
+        let area = self.area(corners);
+        let beside = area.top + (area.bottom - area.top - high) / 2;
+        let places = [
+            (area.left, area.top - high),
+            (area.right + 2 * gap, beside),
+            (area.left - wide - gap, beside),
+            (area.left, area.bottom + gap),
+        ];
+        let at = |(left, top): (i64, i64)| Area { left, top, right: left + wide, bottom: top + high };
+        let canvas =
+            Area { left: 0, top: 0, right: i64::from(self.picture.width()), bottom: i64::from(self.picture.height()) };
+        let covered = |area: &Area| -> i64 {
+            let outside = wide * high - area.shared(&canvas);
+            self.taken.iter().map(|t| t.shared(area)).sum::<i64>() + outside
+        };
+        let Some(chosen) = places.map(at).into_iter().min_by_key(covered) else { return };
+        self.taken.push(chosen);
+        let (mut left, top) = (chosen.left.max(0), chosen.top.max(0));
         for letter in text.chars() {
-            self.letter(letter, left, top, colour);
-            left += CELL * self.scale;
+            if let (Ok(left), Ok(top)) = (u32::try_from(left), u32::try_from(top)) {
+                self.letter(letter, left, top, colour);
+            }
+            left += cell;
         }
     }
 
@@ -135,7 +188,7 @@ impl Canvas {
     reason = "a place on a picture of at most some thousand pixels a side, never below 0"
 )]
 fn pixel(place: f32) -> u32 {
-    place.max(0.0) as u32
+    place.max(0.0).round() as u32
 }
 
 #[cfg(test)]
@@ -163,6 +216,17 @@ mod tests {
         assert_eq!(drawn.get_pixel(320, 110), &Rgb([255; 3]), "inside nothing is covered");
         let name: Vec<_> = (90..100).map(|y| *drawn.get_pixel(303, y)).collect();
         assert!(name.contains(&colour("TOTAL")) && name.contains(&Rgb([255; 3])), "the name stands over the box");
+    }
+
+    #[test]
+    fn names_make_way_for_text() {
+        let mut canvas = Canvas::new(RgbImage::from_pixel(400, 200, Rgb([255; 3])));
+        let corner = |x: f32, y: f32| Corner { x: x / 400.0, y: y / 200.0 };
+        let corners = [corner(20.0, 100.0), corner(60.0, 100.0), corner(60.0, 120.0), corner(20.0, 120.0)];
+        canvas.taken.push(Area { left: 0, top: 80, right: 400, bottom: 100 });
+        canvas.name(&corners, "TAX", Rgb([9; 3]));
+        assert_eq!(canvas.picture.get_pixel(25, 95), &Rgb([255; 3]), "a line stands over the box");
+        assert_eq!(canvas.picture.get_pixel(65, 105), &Rgb([9; 3]), "beside it there is room");
     }
 
     #[test]
