@@ -207,10 +207,10 @@ pub fn similarity(one: &str, other: &str) -> f64 {
 fn shared(a: &[char], b: &[char]) -> usize {
     let (mut best, mut at) = (0, (0, 0));
     let mut before = vec![0; b.len() + 1];
-    for i in 0..a.len() {
+    for (i, one) in a.iter().enumerate() {
         let mut row = vec![0; b.len() + 1];
-        for j in 0..b.len() {
-            if a[i] == b[j] {
+        for (j, other) in b.iter().enumerate() {
+            if one == other {
                 row[j + 1] = before[j] + 1;
                 if row[j + 1] > best {
                     (best, at) = (row[j + 1], (i + 1 - row[j + 1], j + 1 - row[j + 1]));
