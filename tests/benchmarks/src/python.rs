@@ -45,7 +45,16 @@ impl Python {
                     let list = venv.join("requirements.txt");
                     fs::write(&list, REQUIREMENTS)?;
                     let mut pip = Command::new(&program);
-                    pip.args(["-m", "pip", "--disable-pip-version-check", "install", "--quiet", "-r"]).arg(&list);
+                    pip.args([
+                        "-m",
+                        "pip",
+                        "--disable-pip-version-check",
+                        "install",
+                        "--quiet",
+                        "--require-hashes",
+                        "-r",
+                    ])
+                    .arg(&list);
                     run("pip install", pip.stderr(Stdio::piped())).await?;
                     Ok(fs::write(&complete, "")?)
                 })
@@ -97,4 +106,24 @@ pub async fn program(path: &Path) -> Result<String> {
     let name = path.display().to_string();
     let finished = process::run(&name, Command::new(path).stderr(Stdio::inherit())).await?;
     Ok(String::from_utf8_lossy(&finished.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_package_is_pinned_by_hash_and_no_index_is_named() {
+        assert!(
+            !REQUIREMENTS.contains("://") && !REQUIREMENTS.contains("--index-url"),
+            "the index is the user's choice"
+        );
+        let entries = REQUIREMENTS.replace("\\\n", " ");
+        let pinned: Vec<&str> =
+            entries.lines().filter(|line| line.contains("==") && !line.trim_start().starts_with('#')).collect();
+        assert!(pinned.len() >= 7, "{pinned:?}");
+        for entry in pinned {
+            assert!(entry.contains("--hash=sha256:"), "{entry}");
+        }
+    }
 }
