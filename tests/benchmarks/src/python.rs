@@ -90,22 +90,24 @@ impl Python {
         Ok(out)
     }
 
+    /// Runs a program that prints its own table and shall find this environment's Python; its error output is shown.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub async fn run(&self, program: &Path, target: &Path) -> Result<String> {
+        let mut command = Command::new(program);
+        command.env("PATH", process::path_with(self.program.parent().unwrap_or(Path::new("")))?);
+        command.env("CARGO_TARGET_DIR", target).stderr(Stdio::inherit());
+        let finished = run(&program.display().to_string(), &mut command).await?;
+        Ok(String::from_utf8_lossy(&finished.stdout).into_owned())
+    }
+
     async fn script(&self, name: &str, arguments: &[String], out: &Path) -> Result<()> {
         let mut command = Command::new(&self.program);
         command.arg("-B").arg(self.scripts.join(name)).args(arguments).arg("--out").arg(out).stderr(Stdio::piped());
         Progress::new(false).step(&format!("{name} {}", arguments.join(" ")), run(name, &mut command)).await?;
         Ok(())
     }
-}
-
-/// Runs a program of this folder that prints its own table; its error output is shown.
-///
-/// # Errors
-/// When it fails.
-pub async fn program(path: &Path) -> Result<String> {
-    let name = path.display().to_string();
-    let finished = process::run(&name, Command::new(path).stderr(Stdio::inherit())).await?;
-    Ok(String::from_utf8_lossy(&finished.stdout).into_owned())
 }
 
 #[cfg(test)]

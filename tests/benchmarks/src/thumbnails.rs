@@ -3,6 +3,8 @@
 use anyhow::Result;
 use slipstream_local::compile::Checkout;
 
+use crate::python::Python;
+
 /// Runs `tests/benchmarks/thumbnails/compare` and returns what it printed; nothing where there is no such program.
 ///
 /// # Errors
@@ -12,5 +14,5 @@ pub async fn compare(checkout: &Checkout) -> Result<Option<String>> {
     if !path.is_file() {
         return Ok(None);
     }
-    Ok(Some(crate::python::program(&path).await?))
+    Ok(Some(Python::prepare(checkout).await?.run(&path, &checkout.target).await?))
 }
