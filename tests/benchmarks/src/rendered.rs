@@ -207,6 +207,9 @@ impl Scores {
             if expected.is_some() {
                 self.fields.entry(name).or_default().right.count(right);
             }
+            if name == "date" && label.date_ambiguous {
+                self.fields.entry("date, of those ambiguous").or_default().right.count(right);
+            }
             if !right && (expected.is_some() || found.is_some()) {
                 row[name] = json!({"answer": found.map(|f| &f.text), "label": expected});
             }
@@ -270,7 +273,12 @@ impl Scores {
         *items = items.and(tally);
         whole.count(tally.matched == tally.printed && tally.read == tally.printed);
         if tally.matched < tally.printed || tally.read > tally.printed {
-            let read: Vec<String> = answer.items.iter().map(|i| format!("{i:?}")).collect();
+            let or = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".to_owned());
+            let read: Vec<String> = answer
+                .items
+                .iter()
+                .map(|i| format!("{} × {} = {}", or(&i.quantity), i.description, or(&i.price)))
+                .collect();
             let label: Vec<String> =
                 label.items.iter().map(|i| format!("{} × {} = {}", i.quantity, i.description, i.price)).collect();
             row["items"] = json!({"answer": read, "label": label});
@@ -330,11 +338,75 @@ impl Scores {
     }
 }
 
-/// Whether the digits of a label's date leave its reading open: told apart in the documentation's figures.
-impl Label {
-    /// Whether day and month can be exchanged in what is printed.
-    #[must_use]
-    pub fn is_ambiguous(&self) -> bool {
-        self.date_ambiguous
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn label() -> Label {
+        serde_json::from_value(json!({
+            "image": "1.jpg", "template": "cafe", "currency": "EUR", "vendor": "Café Kranich", "address": null,
+            "phone": "030 000 1234", "tax_id": null, "receipt_id": "7", "date": "2025-06-05", "date_ambiguous": true,
+            "subtotal": null, "discount": "1.00", "service_charge": null, "tip": null,
+            "taxes": [{"rate": "19", "amount": "0.80"}, {"rate": "7", "amount": "0.10"}],
+            "total": "4.00", "amount_paid": "4.00",
+            "items": [{"description": "Tee", "quantity": "2", "unit_price": "2.50", "price": "5.00"}],
+            "item_discounts": [],
+        }))
+        .expect("a label")
+    }
+
+    fn answer(fields: &[(&str, &str)], items: &Value) -> Answer {
+        let fields: Vec<Value> = fields
+            .iter()
+            .map(|(kind, text)| {
+                json!({
+                    "Type": {"Text": kind}, "ValueDetection": {"Text": text, "Confidence": 90.0},
+                    "Currency": {"Code": "EUR"},
+                })
+            })
+            .collect();
+        Answer::new(&json!({"ExpenseDocuments": [{"SummaryFields": fields, "LineItemGroups": [{"LineItems": items}]}]}))
+    }
+
+    fn right(scores: &Scores, field: &str) -> (usize, usize, usize) {
+        let field = scores.fields[field];
+        (field.right.right, field.right.of, field.invented)
+    }
+
+    #[test]
+    fn each_field_by_its_rule() {
+        let item = json!([{"LineItemExpenseFields": [
+            {"Type": {"Text": "ITEM"}, "ValueDetection": {"Text": "TEE"}},
+            {"Type": {"Text": "QUANTITY"}, "ValueDetection": {"Text": "2 x"}},
+            {"Type": {"Text": "PRICE"}, "ValueDetection": {"Text": "5,00 A"}},
+        ]}]);
+        let fields = [
+            ("TOTAL", "4,00 €"),
+            ("INVOICE_RECEIPT_DATE", "06/05/2025"),
+            ("VENDOR_NAME", "CAFÉ KRANICH"),
+            ("VENDOR_PHONE", "(030) 0001234"),
+            ("DISCOUNT", "-1,00"),
+            ("SUBTOTAL", "3,10"),
+            ("TAX", "0,80"),
+            ("TAX", "0,90"),
+        ];
+        let mut scores = Scores::default();
+        scores.count(&label(), &answer(&fields, &item));
+        for field in ["total", "date", "date, of those ambiguous", "vendor", "phone", "discount", "currency"] {
+            assert_eq!(right(&scores, field), (1, 1, 0), "{field}");
+        }
+        assert_eq!(right(&scores, "subtotal"), (0, 0, 1), "answered, though not printed");
+        assert_eq!(right(&scores, "amount paid"), (0, 1, 0), "printed, though not answered");
+        assert_eq!(right(&scores, "tax, each rate"), (1, 2, 1));
+        assert_eq!(scores.items, Tally { matched: 1, read: 1, printed: 1 });
+    }
+
+    #[test]
+    fn nothing_answered_is_nothing_right() {
+        let mut scores = Scores::default();
+        scores.count(&label(), &Answer::default());
+        assert_eq!(right(&scores, "total"), (0, 1, 0));
+        assert_eq!(right(&scores, "currency"), (0, 1, 0));
+        assert_eq!(scores.items, Tally { matched: 0, read: 0, printed: 1 });
     }
 }
