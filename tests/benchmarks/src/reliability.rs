@@ -16,6 +16,8 @@ pub struct Reliability {
 impl Reliability {
     /// Adds an answer; a missing one has no confidence and does not count here.
     pub fn add(&mut self, field: &'static str, confidence: f64, right: bool) {
+        // The reader's numbers come from an f32: 97.99999 is 98.
+        let confidence = (confidence * 100.0).round() / 100.0;
         self.fields.entry(field).or_default().push((confidence, right));
     }
 
@@ -72,7 +74,7 @@ mod tests {
     fn bins_take_each_answer_once() {
         let mut seen = Reliability::default();
         for (confidence, right) in
-            [(0.0, false), (49.9, false), (50.0, true), (97.9, true), (98.0, true), (100.0, false)]
+            [(0.0, false), (49.9, false), (50.0, true), (97.9, true), (97.999_99, true), (100.0, false)]
         {
             seen.add("total", confidence, right);
         }
