@@ -5,10 +5,10 @@ use std::{fs, path::PathBuf, process::ExitCode};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use slipstream_benchmarks::{
+    headline::Measured,
     python::Python,
     reader::Reader,
     rendered,
-    report::Table,
     scans::{self, Pictures},
     split::{FIRST_HELD_OUT_SEED, Part},
     thumbnails,
@@ -166,60 +166,40 @@ fn memory(reader: &Reader) -> String {
     reader.peak_memory().map_or("Peak memory: not told here.".to_owned(), |mb| format!("Peak memory: {mb:.0} MB."))
 }
 
-const NOT_MEASURED: &str = "not measured";
-
 async fn all(checkout: &Checkout, asked: &All) -> Result<()> {
-    let mut table = Table::new(["figure", "floor", "aim", "measured", "over"]);
-    let mut row = |figure: &str, floor: &str, aim: &str, measured: Option<(String, String)>| {
-        let (measured, over) = measured.unwrap_or((NOT_MEASURED.to_owned(), "–".to_owned()));
-        table.row([figure.to_owned(), floor.to_owned(), aim.to_owned(), measured, over]);
-    };
-    let mut reliability = None;
-    let (mut scanned, mut photographed) = (None, None);
-    let mut missing = Vec::new();
+    let mut measured = Measured::default();
     let mut reader = Reader::start(checkout).await?;
     if let Some(receipts) = &asked.receipts {
         let labels = scans::labels(receipts, Part::HeldOut, None)?;
         let plain = pictures(checkout, receipts, &labels, None).await?;
-        let scores = scans::Scores::measure(&mut reader, &plain, &labels, None).await?;
-        let peak = reader.peak_memory();
-        reliability = Some((scores.reliability.table(), scores.reliability.medians()));
-        scanned = Some((scores, peak));
+        measured.scans = Some(scans::Scores::measure(&mut reader, &plain, &labels, None).await?);
+        measured.memory = reader.peak_memory();
         let photos = pictures(checkout, receipts, &labels, Some(asked.phone)).await?;
-        photographed = Some(scans::Scores::measure(&mut reader, &photos, &labels, None).await?);
-    } else {
-        missing.push("scans and phone photos (give --receipts DIR)");
+        measured.photos = Some(scans::Scores::measure(&mut reader, &photos, &labels, None).await?);
     }
     let drawn = Python::prepare(checkout).await?.receipts(asked.items.seed, asked.items.count).await?;
-    let items = rendered::Scores::measure(&mut reader, &drawn, None).await?;
-    let share = |share: slipstream_benchmarks::report::Share| (share.to_string(), format!("{} fields", share.of));
-    let of_scans = |name: &str| scanned.as_ref().map(|(scores, _)| share(scores.field(name)));
-    row("scans, all four fields exact", "85 %", "90 %", scanned.as_ref().map(|(s, _)| share(s.all())));
-    row("scans, total", "95 %", "98 %", of_scans("total"));
-    row("scans, date", "97 %", "99 %", of_scans("date"));
-    row("phone photos, all four", "75 %", "85 %", photographed.as_ref().map(|s| share(s.all())));
-    let tally = items.items;
-    row(
-        "line items, F1",
-        "80 %",
-        "92 %",
-        Some((format!("{:.1} %", 100.0 * tally.f1()), format!("{} lines", tally.printed))),
-    );
-    let seconds = scanned.as_ref().and_then(|(s, _)| s.seconds());
-    row("seconds per scan, median", "2.0", "1.0", seconds.map(|(m, _)| (format!("{m:.2}"), "held-out scans".into())));
-    row("seconds per scan, p95", "–", "–", seconds.map(|(_, p)| (format!("{p:.2}"), "held-out scans".into())));
-    let peak = scanned.as_ref().and_then(|(_, peak)| *peak);
-    row("resident memory, peak", "300 MB", "–", peak.map(|mb| (format!("{mb:.0} MB"), "held-out scans".into())));
-    println!("{table}");
-    if let Some((bins, medians)) = reliability {
-        println!("Confidence (scans):\n\n{bins}\n{medians}");
+    measured.items = Some(rendered::Scores::measure(&mut reader, &drawn, None).await?);
+    drop(reader);
+    measured.thumbnails = thumbnails::compare(checkout).await?;
+
+    println!("{}", measured.table());
+    if let Some(scans) = &measured.scans {
+        let confidence = &scans.reliability;
+        println!("Scans (held out):\n\n{}\n{}\n{}", scans.table(), confidence.table(), confidence.medians());
+    } else {
+        println!("Scans and phone photos are not measured: give --receipts DIR.\n");
     }
-    println!("Line items: {}\n\n{}\n{}", items.summary(), items.items_table(), items.table());
-    match thumbnails::compare(checkout).await? {
-        Some(told) => println!("Thumbnails (floor 1.5 × sharp, aim 1.0 ×):\n\n{told}"),
-        None => missing.push("thumbnails (tests/benchmarks/thumbnails/compare is not there)"),
+    if let Some(photos) = &measured.photos {
+        println!("Phone photos (held out, seed {}):\n\n{}", asked.phone, photos.table());
     }
-    missing.push("end of upload → draft (`cargo local demo` tells)");
-    println!("Not measured: {}.", missing.join("; "));
+    if let Some(items) = &measured.items {
+        println!("Rendered receipts, seed {}: {}\n", asked.items.seed, items.summary());
+        println!("{}\n{}", items.items_table(), items.table());
+    }
+    match &measured.thumbnails {
+        Some(told) => println!("Thumbnails:\n\n{told}"),
+        None => println!("Thumbnails are not measured: there is no tests/benchmarks/thumbnails/compare."),
+    }
+    println!("From upload to draft is not measured here: `cargo local demo` tells the time of each receipt.");
     Ok(())
 }

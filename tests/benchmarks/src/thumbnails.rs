@@ -16,3 +16,9 @@ pub async fn compare(checkout: &Checkout) -> Result<Option<String>> {
     }
     Ok(Some(Python::prepare(checkout).await?.run(&path, &checkout.target).await?))
 }
+
+/// The ratio of times to sharp, from what the comparison printed.
+#[must_use]
+pub fn ratio(told: &str) -> Option<&str> {
+    told.lines().find(|line| line.starts_with("ratio to sharp"))?.rsplit_once(": ").map(|(_, ratio)| ratio.trim())
+}
