@@ -33,6 +33,19 @@ struct Up {
     ports: Option<u16>,
 }
 
+#[derive(Debug, Args)]
+struct Read {
+    /// Pictures or PDFs
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Prints the AnalyzeExpense response, one for each page
+    #[arg(long)]
+    json: bool,
+    /// Draws the boxes of what was found on the picture; further pages get a number behind the name
+    #[arg(long, value_name = "OUT.png")]
+    annotate: Option<PathBuf>,
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Brings everything up and holds it until Ctrl-C (the default)
@@ -59,6 +72,8 @@ enum Command {
         #[arg(long)]
         port: u16,
     },
+    /// Reads receipts without bringing anything up, and prints what they say
+    Read(Read),
     /// Sends receipts through the whole pipeline; exits 0 only if all ended approved (or honestly failed)
     Demo(demo::Demo),
 }
@@ -85,6 +100,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Logs { function, once } => logs(function.as_deref(), once).await?,
         Command::Down => down().await?,
         Command::Reader { port } => reader(port).await?,
+        Command::Read(read) => return self::read(read).await,
         Command::Demo(demo) => return demo::run(demo).await,
     }
     Ok(ExitCode::SUCCESS)
@@ -216,9 +232,34 @@ async fn reader(port: u16) -> Result<()> {
     .await
 }
 
+async fn read(read: Read) -> Result<ExitCode> {
+    let progress = Progress::new(false);
+    let interpreter = python::find().await?;
+    let checkout = Checkout::find().await?;
+    let binaries = compile::build_package(&checkout, "slipstream-reader", &progress).await?;
+    let python = python::prepare(&checkout, &interpreter, &progress).await?;
+    let mut command = tokio::process::Command::new(binaries.path("reader")?);
+    command.arg("read").arg("--models").arg(&python.models).args(read.json.then_some("--json"));
+    if let Some(out) = &read.annotate {
+        command.arg("--annotate").arg(out);
+    }
+    let status = command.arg("--").args(&read.files).kill_on_drop(true).status().await?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_files_with_options_among_them() {
+        let cli =
+            Cli::try_parse_from(["cargo local", "read", "a.jpg", "--json", "b.pdf", "--annotate", "out.png"]).unwrap();
+        let Some(Command::Read(read)) = cli.command else { panic!("{cli:?}") };
+        assert_eq!(read.files, [PathBuf::from("a.jpg"), PathBuf::from("b.pdf")]);
+        assert!(read.json && read.annotate.is_some());
+        assert!(Cli::try_parse_from(["cargo local", "read"]).is_err());
+    }
 
     #[test]
     fn without_a_command_it_goes_up() {

@@ -110,6 +110,11 @@ impl Service {
         self.stopped = true;
     }
 
+    /// The number of its process group; none once it was stopped.
+    pub fn group_number(&self) -> Option<i32> {
+        self.group().map(Pid::as_raw_pid)
+    }
+
     /// None once it was stopped: the number may then belong to others.
     fn group(&self) -> Option<Pid> {
         if self.stopped { None } else { i32::try_from(self.keeper.id()).ok().and_then(Pid::from_raw) }

@@ -1,0 +1,1 @@
+"""Invented receipts, drawn, with what is printed on them known exactly."""
