@@ -7,6 +7,7 @@ use regex::Regex;
 use super::HeadRow;
 use super::name::has_form;
 use super::name::may_be_name;
+use super::regions::is_region;
 use super::vocabulary::{NOT_NAMES, PLACES, STOPS};
 use crate::extract::dates;
 use crate::extract::words::{fold, letters_and_digits, says_any};
@@ -34,6 +35,10 @@ pub(super) static ADDRESS_LABEL: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)^(?:hq\s+)?(?:add|address|adresse|addr|alamat|indirizzo|direccion)\s*[:.]\s*")
         .expect("a constant pattern")
 });
+
+/// A chain's number for an outlet with the outlet's place: `1042-Riverside Park`.
+static OUTLET: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^\d{3,4}\s?-\s?[A-Za-z][A-Za-z .]{3,}$").expect("a constant pattern"));
 
 fn has_postcode(text: &str) -> bool {
     POSTCODE.is_match(&PLOT.replace_all(text, " "))
@@ -115,33 +120,44 @@ pub(super) fn begins_address(head: &[HeadRow<'_>], n: usize) -> bool {
     score >= 2 && letters >= 3 || score >= 1 && next >= 2 && named()
 }
 
+/// Where the address that begins at `start` ends: the first row that is none of it.
 pub(super) fn address_end(head: &[HeadRow<'_>], start: usize) -> usize {
     let mut end = start + 1;
     let first = head[start].text.trim_end();
     let mut complete = has_postcode(first) || first.ends_with('.') && first.matches(',').count() > 1;
     while end < head.len() && end < start + 7 {
         let row = &head[end];
-        let gap = row.top - head[end - 1].bottom;
-        let folded = fold(&row.text);
-        if stops(&row.text)
-            || gap > 1.2 * row.height
-            || row.text.starts_with(['*', '-', '='])
-            || says_any(&folded, NOT_NAMES)
-            || letters_and_digits(&row.text).0 < 2
-        {
+        if ends_block(&head[end - 1], row) || complete && !follows_postcode(&head[end - 1], row) {
             break;
-        }
-        if complete {
-            // Behind the postcode only a region or a country.
-            let (letters, digits) = letters_and_digits(&row.text);
-            let last = head[end - 1].text.trim_end();
-            let short = digits == 0 && letters <= 20 && folded.split(' ').count() <= 2;
-            if !last.ends_with(',') && (!short || has_form(&row.text) || last.contains(',') || !has_postcode(last)) {
-                break;
-            }
         }
         complete |= has_postcode(&row.text) || row.text.trim_end().ends_with('.') && row.text.contains(',');
         end += 1;
     }
     end
+}
+
+/// Whether a row is no longer part of the block of print above it.
+fn ends_block(above: &HeadRow<'_>, row: &HeadRow<'_>) -> bool {
+    let gap = row.top - above.bottom;
+    let outlet = OUTLET.is_match(row.text.trim());
+    stops(&row.text) && !outlet
+        || gap > 1.2 * row.height
+        || row.text.starts_with(['*', '-', '='])
+        || says_any(&fold(&row.text), NOT_NAMES)
+        || letters_and_digits(&row.text).0 < 2
+}
+
+/// Behind the postcode only a region, a country or the outlet's own name.
+fn follows_postcode(above: &HeadRow<'_>, row: &HeadRow<'_>) -> bool {
+    let folded = fold(&row.text);
+    if is_region(&folded) || OUTLET.is_match(row.text.trim()) {
+        return true;
+    }
+    let last = above.text.trim_end();
+    if last.ends_with(',') {
+        return true;
+    }
+    let (letters, digits) = letters_and_digits(&row.text);
+    let short = digits == 0 && letters <= 20 && folded.split(' ').count() <= 2;
+    short && !has_form(&row.text) && !last.contains(',') && has_postcode(last)
 }

@@ -4,24 +4,20 @@
 //! and the receipt's own data. Shape and the words of many languages decide; no list of shops.
 
 mod address;
+mod contact;
 mod name;
+mod parts;
+mod regions;
+mod tax_ids;
 mod vocabulary;
 
-use std::sync::LazyLock;
-
-use regex::Regex;
-
-use super::words::{fold, letters_and_digits, says_any};
+use super::words::letters_and_digits;
 use super::{Field, Kind, Text};
-use crate::layout::Layout;
+use crate::layout::{Layout, RowText};
 use crate::page::{Quad, TextLine};
 use address::{ADDRESS_LABEL, address_end, begins_address};
 use name::name;
-
-static PHONE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?:\+\d{1,3}[\s./-]?|\(?\b0)\d{1,4}\)?[\s./-]{0,2}\d{2,4}[\s./-]?\d{2,4}(?:[\s./-]?\d{2,4})?")
-        .expect("a constant pattern")
-});
+pub use parts::Part;
 
 /// A row of the head: side by side print of the same size, as one.
 struct HeadRow<'a> {
@@ -45,8 +41,8 @@ impl HeadRow<'_> {
     }
 }
 
-/// Name and address, as far as they are there.
-pub(super) fn fields(layout: &Layout<'_>, first_amount_row: usize) -> Vec<Field> {
+/// All that is said of the issuer, and the parts of the address.
+pub(super) fn fields(layout: &Layout<'_>, first_amount_row: usize) -> (Vec<Field>, Vec<(Part, Text)>) {
     let head = head(layout, first_amount_row);
     let start = (0..head.len()).find(|&n| begins_address(&head, n));
     let name = name(&head, start);
@@ -56,14 +52,22 @@ pub(super) fn fields(layout: &Layout<'_>, first_amount_row: usize) -> Vec<Field>
     }
     let after = name.as_ref().map_or(0, |(_, to, _)| *to);
     let start = start.filter(|&s| s >= after).or_else(|| (after..head.len()).find(|&n| begins_address(&head, n)));
+    let mut parts = Vec::new();
     if let Some(start) = start {
         let end = address_end(&head, start);
         let text = head[start..end].iter().map(|r| r.text.trim()).collect::<Vec<_>>().join("\n");
         let text = ADDRESS_LABEL.replace(&text, "").into_owned();
         fields.extend(field(&head[start..end], Kind::VendorAddress, text, 0.85));
+        let rows: Vec<RowText<'_>> = head[start..end].iter().map(|r| RowText::new(r.lines.iter().copied())).collect();
+        parts = parts::parts(&rows);
+        if !parts.is_empty() {
+            parts.extend(fields.last().map(|f| (Part::Block, f.value.clone())));
+        }
     }
-    fields.extend(phone(layout));
-    fields
+    fields.extend(contact::phone(layout));
+    fields.extend(contact::url(layout));
+    fields.extend(tax_ids::fields(layout));
+    (fields, parts)
 }
 
 fn field(rows: &[HeadRow<'_>], kind: Kind, text: String, sure: f32) -> Option<Field> {
@@ -104,27 +108,4 @@ fn head<'a>(layout: &Layout<'a>, first_amount_row: usize) -> Vec<HeadRow<'a>> {
         rows.push(HeadRow { text, lines, height, top, bottom });
     }
     rows
-}
-
-/// The first telephone number that is said to be one.
-fn phone(layout: &Layout<'_>) -> Option<Field> {
-    for n in 0..layout.rows.len().min(20) {
-        let row = fold(&layout.text(n));
-        if !says_any(&row, &["tel", "phone", "telefon", "telephone", "fon", "hp", "tlf", "puh", "mobile"]) {
-            continue;
-        }
-        for line in layout.lines(n) {
-            if let Some(hit) = PHONE.find(&line.text) {
-                let from = line.text[..hit.start()].chars().count();
-                let to = from + hit.as_str().chars().count();
-                return Some(Field {
-                    kind: Kind::VendorPhone,
-                    confidence: 0.9 * line.confidence,
-                    label: None,
-                    value: Text::part(line, from, to),
-                });
-            }
-        }
-    }
-    None
 }
