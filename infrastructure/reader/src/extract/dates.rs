@@ -50,6 +50,14 @@ static COMPACT_DAY_FIRST: LazyLock<Regex> = LazyLock::new(|| {
 static TIME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\b\d{1,2}[:.]\d{2}(:\d{2})?\b").expect("a constant pattern"));
 
+static CLOCK: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?:^|[^\d:])(?:[01]?\d|2[0-3]):[0-5]\d(?:$|[^\d])").expect("a constant pattern"));
+
+/// Whether a text has a time of day in it.
+pub(super) fn has_time(text: &str) -> bool {
+    CLOCK.is_match(text)
+}
+
 const LABELS: &[&str] = &[
     "date",
     "datum",

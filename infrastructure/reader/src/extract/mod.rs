@@ -228,7 +228,9 @@ pub fn expense(page: &Page) -> Expense {
     let (mut fields, address) = vendor::fields(&layout, first_amount_row);
     fields.extend(dates::field(&layout));
     fields.extend(ids::field(&layout));
-    fields.extend(money.fields());
+    let bought = items::find(&layout, &money, style);
+    fields.extend(money.fields(bought.agreed));
+    fields.extend(bought.reductions);
     let amounts: Vec<&amounts::Amount> = money.places.iter().map(|p| &p.amount).collect();
-    Expense { fields, items: items::find(&layout, &money), address, currency: currency::find(page, &amounts) }
+    Expense { fields, items: bought.items, address, currency: currency::find(page, &amounts) }
 }

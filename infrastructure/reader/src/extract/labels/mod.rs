@@ -28,6 +28,8 @@ pub enum Label {
     Tender,
     /// What the customer got back.
     Change,
+    /// What was open before.
+    Balance,
     /// Something counted or summed that is none of these.
     Other,
 }

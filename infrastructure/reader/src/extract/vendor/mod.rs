@@ -41,6 +41,11 @@ impl HeadRow<'_> {
     }
 }
 
+/// Whether a row says something of the receipt or its issuer that is neither name nor address nor a thing bought.
+pub(super) fn stops_head(text: &str) -> bool {
+    address::stops(text)
+}
+
 /// All that is said of the issuer, and the parts of the address.
 pub(super) fn fields(layout: &Layout<'_>, first_amount_row: usize) -> (Vec<Field>, Vec<(Part, Text)>) {
     let head = head(layout, first_amount_row);
