@@ -113,7 +113,7 @@ impl Kind {
         }
     }
 
-    /// Whether its value is an amount of money.
+    /// Whether its value is an amount of money in the receipt's currency.
     #[must_use]
     pub fn is_amount(self) -> bool {
         matches!(
@@ -127,7 +127,6 @@ impl Kind {
                 | Self::AmountPaid
                 | Self::AmountDue
                 | Self::PriorBalance
-                | Self::Other
                 | Self::Price
                 | Self::UnitPrice
         )
