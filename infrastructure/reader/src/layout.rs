@@ -36,6 +36,16 @@ impl<'a> RowText<'a> {
         row
     }
 
+    /// The widest gap between neighbouring cells, in heights of the print.
+    #[must_use]
+    pub fn widest_gap(&self) -> f32 {
+        let gap = |pair: &[Cell<'_>]| match pair {
+            [a, b] => (b.line.quad.left() - a.line.quad.right()) / a.line.quad.height().max(1.0),
+            _ => 0.0,
+        };
+        self.cells.windows(2).map(gap).fold(0.0, f32::max)
+    }
+
     /// Text, place and confidence of the bytes `from..to`; `None` if no cell has part in them.
     #[must_use]
     pub fn part(&self, from: usize, to: usize) -> Option<(String, Quad, f32)> {

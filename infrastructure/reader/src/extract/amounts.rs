@@ -111,7 +111,7 @@ pub fn find(text: &str, style: Decimal) -> Vec<Amount> {
             Some(m) => m.start().min(hit.name("minus").map_or(m.start(), |n| n.start())),
             None => hit
                 .name("minus")
-                .filter(|m| !text[..m.start()].trim_end().ends_with(':'))
+                .filter(|m| !text[..m.start()].ends_with(':'))
                 .map_or(number.start(), |m| m.start()),
         };
         let end = match (&behind, hit.name("minus_after")) {
@@ -134,7 +134,7 @@ pub fn find(text: &str, style: Decimal) -> Vec<Amount> {
             continue;
         };
         // `:-51.88` is a colon and a smudge.
-        let minus = hit.name("minus").filter(|m| !text[..m.start()].trim_end().ends_with(':'));
+        let minus = hit.name("minus").filter(|m| !text[..m.start()].ends_with(':'));
         let negative = minus.is_some() || hit.name("minus_after").is_some();
         found.push(Amount {
             cents: if negative { -thousandths / 10 } else { thousandths / 10 },

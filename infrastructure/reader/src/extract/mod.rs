@@ -228,7 +228,7 @@ pub fn expense(page: &Page) -> Expense {
     fields.extend(dates::field(&layout));
     fields.extend(ids::field(&layout));
     let bought = items::find(&layout, &money, style);
-    fields.extend(money.fields(bought.agreed));
+    fields.extend(money.fields(&bought));
     fields.extend(bought.reductions);
     let amounts: Vec<&amounts::Amount> = money.places.iter().map(|p| &p.amount).collect();
     Expense { fields, items: bought.items, address, currency: currency::find(page, &amounts) }

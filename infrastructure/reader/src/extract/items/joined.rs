@@ -5,6 +5,7 @@ use super::row::{Count, Number, Parsed, Span, Style, makes};
 use super::says_nothing;
 use crate::extract::labels::Label;
 use crate::layout::Layout;
+use crate::page::Quad;
 
 /// A thing with all that its rows say of it.
 #[derive(Debug)]
@@ -26,6 +27,9 @@ pub(super) struct Reduction<'a, 'b> {
     pub price: Number,
 }
 
+/// A gap between cells, in heights of the print, that no name has within it.
+pub(super) const WIDE: f32 = 2.5;
+
 /// What a row can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
@@ -44,18 +48,23 @@ enum Role {
 }
 
 fn role(p: &Parsed<'_>) -> Role {
+    let refund = p.style.refund;
     let named = p.words.is_some_and(|span| !says_nothing(p.str(span)));
     match (p.price, named) {
         (Some(price), _) if price.thousandths == 0 && !named => Role::Blank,
         (Some(_), true) if p.label == Some(Label::Discount) => Role::Less,
         (Some(_), true) if p.label == Some(Label::Other) => Role::Blank,
+        // Where nothing is given back on the whole, what is negative takes something off.
+        (Some(price), true) if price.thousandths < 0 && !refund => Role::Less,
         (Some(_), true) => Role::Full,
-        (Some(price), false) if price.thousandths < 0 => Role::Less,
+        (Some(price), false) if price.thousandths < 0 && !refund => Role::Less,
         (Some(_), false) => Role::Priced,
         (None, _) if p.count.is_some_and(|c| c.unit.is_some()) && p.words.is_none_or(|s| s.1 - s.0 <= 4) => {
             Role::Detail
         }
         (None, true) if p.count.is_some_and(|c| c.unit.is_some()) => Role::Detail,
+        // A label and its value far apart: `Till` … `9`.
+        (None, true) if p.text.widest_gap() > WIDE => Role::Blank,
         (None, true) => Role::Named,
         (None, false) if p.code.is_some() => Role::Detail,
         (None, false) => Role::Blank,
@@ -89,13 +98,23 @@ where
 }
 
 /// How far right words go: a row of words that ends there goes on in the next.
-fn room(layout: &Layout<'_>, rows: &[Parsed<'_>]) -> f32 {
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    /// Beside an amount.
+    priced: f32,
+    /// In a row without one.
+    free: f32,
+}
+
+fn room(layout: &Layout<'_>, rows: &[Parsed<'_>]) -> Room {
     let right = |p: &Parsed<'_>| p.words.and_then(|span| p.quad(span)).map_or(0.0, |q| q.right());
-    rows.iter()
-        .filter(|p| p.price.is_some() || p.count.is_none())
-        .map(right)
-        .fold(0.0, f32::max)
-        .min(0.85 * layout.page.width)
+    let widest = rows.iter().filter(|p| p.price.is_some() || p.count.is_none()).map(right).fold(0.0, f32::max);
+    let print = || layout.page.lines.iter().map(|l| &l.quad);
+    let (left, end) =
+        (print().map(Quad::left).fold(f32::MAX, f32::min), print().map(Quad::right).fold(0.0, f32::max));
+    // Short names tell nothing of the room there was.
+    let width = (end - left).max(0.0);
+    Room { priced: widest, free: widest.clamp(left + 0.65 * width, left + 0.85 * width) }
 }
 
 /// Whether `2 x 3.50` and numbers of things stand above what they belong to.
@@ -133,7 +152,7 @@ struct Joiner<'a, 'b> {
     reductions: Vec<Reduction<'a, 'b>>,
     /// Rows that wait for the amount they belong to.
     waiting: Vec<&'b Parsed<'a>>,
-    room: f32,
+    room: Room,
     style: Style,
     details_first: bool,
     front: bool,
@@ -199,7 +218,7 @@ impl<'a: 'b, 'b> Joiner<'a, 'b> {
         }
         let letters = text.chars().count().max(1) as f32;
         let first = text.split(' ').next().unwrap_or_default().chars().count() as f32;
-        upper.right() + lower.width() / letters * (first + 1.0) > self.room
+        upper.right() + lower.width() / letters * (first + 1.0) > if above.price.is_some() { self.room.priced } else { self.room.free }
     }
 
     /// Words that wait before a row with words of its own: what goes on with the thing above is given to it, what begins

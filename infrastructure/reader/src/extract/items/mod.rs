@@ -29,17 +29,19 @@ pub(super) struct Bought {
     pub items: Vec<Item>,
     /// What was taken off single things, below them.
     pub reductions: Vec<Field>,
+    /// The rows of these.
+    pub reduced: Vec<usize>,
     /// What all of it comes to in thousandths, if that is a sum printed below.
     pub agreed: Option<i64>,
 }
 
 /// What was bought, from top to bottom.
 pub(super) fn find(layout: &Layout<'_>, money: &Money<'_>, decimal: Decimal) -> Bought {
-    let style = Style { decimal, decimals: money.decimals };
+    let style = Style { decimal, decimals: money.decimals, refund: money.refund };
     let headings = Headings::find(layout);
     let rows: Vec<Parsed<'_>> = (0..layout.rows.len()).map(|n| Parsed::new(layout, n, style, &headings)).collect();
     let Some(begin) = begin(layout, &rows, &headings) else { return Bought::default() };
-    let ends = ends(&rows, money, begin);
+    let (ends, likeliest) = ends(&rows, money, begin);
     let read = |end: usize| joined::join(layout, &rows[begin..end], style, &headings);
     // Where the sums begin is told by a sum that the things above it come to.
     let found = ends.iter().find_map(|&end| {
@@ -48,13 +50,14 @@ pub(super) fn find(layout: &Layout<'_>, money: &Money<'_>, decimal: Decimal) -> 
         (!things.is_empty() && money.comes_to(sum, end)).then_some((things, reductions, Some(sum)))
     });
     let (things, reductions, agreed) = found.unwrap_or_else(|| {
-        let (things, reductions) = read(ends.first().copied().unwrap_or(rows.len()));
+        let (things, reductions) = read(likeliest);
         (things, reductions, None)
     });
     let fields = Fields { layout, headings: &headings, style, agrees: agreed.is_some() };
     Bought {
         items: things.iter().filter_map(|thing| fields.item(thing)).collect(),
         reductions: reductions.iter().filter_map(|r| fields.reduction(r)).collect(),
+        reduced: reductions.iter().map(|r| r.row.row).collect(),
         agreed,
     }
 }
@@ -84,11 +87,15 @@ fn is_head(layout: &Layout<'_>, parsed: &Parsed<'_>) -> bool {
     let nothing = letters + digits < 2;
     // `Cashier: Ann`, but not `10384756: Soap  2.50`.
     let labelled = text.split_once(':').is_some_and(|(label, _)| letters_and_digits(label).0 >= 3);
-    date || nothing || labelled && parsed.price.is_none() || vendor::stops_head(text) && parsed.count.is_none()
+    // `Till` … `9`
+    let pair = parsed.price.is_none()
+        && parsed.text.widest_gap() > joined::WIDE
+        && text.split("  ").next().is_some_and(|first| letters_and_digits(first).0 > 1);
+    date || nothing || pair || labelled && parsed.price.is_none() || vendor::stops_head(text) && parsed.count.is_none()
 }
 
-/// The rows at which the things can end, the likeliest first: those that a label calls a sum, a tax or a payment.
-fn ends(rows: &[Parsed<'_>], money: &Money<'_>, begin: usize) -> Vec<usize> {
+/// The rows at which the things can end: those that a label calls a sum, a tax or a payment; and the likeliest.
+fn ends(rows: &[Parsed<'_>], money: &Money<'_>, begin: usize) -> (Vec<usize>, usize) {
     let priced = rows.iter().skip(begin).position(|p| p.price.is_some()).map_or(rows.len(), |n| n + begin);
     let mut found: Vec<(bool, usize)> = money
         .labelled
@@ -101,13 +108,14 @@ fn ends(rows: &[Parsed<'_>], money: &Money<'_>, begin: usize) -> Vec<usize> {
             Label::Discount | Label::Other | Label::Balance => None,
         })
         .collect();
-    found.sort_by_key(|&(sure, row)| (!sure, row));
-    let mut ends: Vec<usize> = found.into_iter().map(|(_, row)| row).collect();
+    found.sort_by_key(|&(_, row)| row);
     // The things of a receipt without a single label end where it does.
+    let likeliest = found.iter().find(|(sure, _)| *sure).map_or(rows.len(), |&(_, row)| row);
+    let mut ends: Vec<usize> = found.into_iter().map(|(_, row)| row).collect();
     ends.push(rows.len());
     ends.dedup();
     ends.truncate(12);
-    ends
+    (ends, likeliest)
 }
 
 struct Fields<'a, 'b> {

@@ -48,6 +48,7 @@ pub(super) struct Parsed<'a> {
     pub code: Option<Span>,
     /// What the words say of an amount.
     pub label: Option<Label>,
+    pub style: Style,
 }
 
 /// What is the same for all rows of a page.
@@ -56,11 +57,13 @@ pub(super) struct Style {
     pub decimal: Decimal,
     /// How many decimals amounts have.
     pub decimals: usize,
+    /// Whether money is given back.
+    pub refund: bool,
 }
 
 static TIMES: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&format!(
-        r"(?i)(?P<q>\d{{1,4}}(?:[.,]\d{{1,3}})?)\s*(?P<m>kg|g|lbs?|oz|ltr?s?|lit(?:er|re)?s?|pcs?|stk|st|hrs?|h|uds?|u|units?|nights?|nächte|nuits?|noches?)?\.?\s*(?:[x×*@]|à)\s*(?P<u>(?:{SIGNS}\s?)?(?:\d{{1,3}}(?:[.,' ]\d{{3}})+[.,]\d{{2,3}}|\d+[.,]\s?\d{{2,3}}|\d{{1,3}}(?:[.,]\d{{3}})+|\d+)(?:\s?(?:{SIGNS}))?)(?P<per>\s*/\s*[a-z]{{1,5}}\.?)?"
+        r"(?i)(?P<q>-?\d{{1,4}}(?:[.,]\d{{1,3}})?)\s*(?P<m>kg|g|lbs?|oz|l|ltrs?|lit(?:er|re)?s?|pcs?|stk|st|hrs?|h|uds?|u|units?|nights?|nächte|nuits?|noches?)?\.?\s*(?:[x×*@]|à)\s*(?P<u>(?:{SIGNS}\s?)?(?:\d{{1,3}}(?:[.,' ]\d{{3}})+[.,]\d{{2,3}}|\d+[.,]\s?\d{{2,3}}|\d{{1,3}}(?:[.,]\d{{3}})+|\d+)(?:\s?(?:{SIGNS}))?)(?P<per>\s*/\s*[a-z]{{1,5}}\.?)?"
     ))
     .expect("a constant pattern")
 });
@@ -87,7 +90,7 @@ impl<'a> Parsed<'a> {
     pub fn new(layout: &Layout<'a>, row: usize, style: Style, headings: &Headings) -> Self {
         let text = layout.row_text(row);
         let mut parsed =
-            Self { row, text, words: None, price: None, count: None, unit: None, front: None, code: None, label: None };
+            Self { row, text, words: None, price: None, count: None, unit: None, front: None, code: None, label: None, style };
         let whole = parsed.text.text.clone();
         let times = times(&whole, style);
         parsed.price = price(&whole, style, times.map(|(_, span)| span));
@@ -283,7 +286,7 @@ fn times(text: &str, style: Style) -> Option<(Count, Span)> {
         if let Some(three) = q.as_str().split_once(['.', ',']).filter(|(_, d)| d.len() == 3) {
             quantity.thousandths = format!("{}{}", three.0, three.1).parse().ok()?;
         }
-        (quantity.thousandths > 0).then_some((Count { quantity, unit: Some(unit) }, (whole.start(), whole.end())))
+        (quantity.thousandths != 0).then_some((Count { quantity, unit: Some(unit) }, (whole.start(), whole.end())))
     })
 }
 

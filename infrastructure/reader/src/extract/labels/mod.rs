@@ -4,7 +4,7 @@ mod vocabulary;
 
 use super::words::{fold, says, says_any};
 use vocabulary::{
-    CHANGE, COUNTS, DISCOUNT, INCLUDING, PLAIN, ROUNDING, SERVICE, STRONG, SUBTOTAL, TAX, TENDER, TIP, WEAK,
+    BALANCE, CHANGE, COUNTS, DISCOUNT, INCLUDING, PLAIN, ROUNDING, SERVICE, STRONG, SUBTOTAL, TAX, TENDER, TIP, WEAK,
 };
 
 /// What an amount is, by its label.
@@ -57,6 +57,9 @@ pub fn label(text: &str) -> Option<Label> {
         } else {
             Label::Subtotal
         });
+    }
+    if has(BALANCE) {
+        return Some(Label::Balance);
     }
     if has(COUNTS) && !strong {
         return Some(Label::Other);

@@ -8,6 +8,7 @@ mod total;
 
 use super::amounts::{self, Amount, Decimal};
 use super::confidence::{Evidence, sure};
+use super::items::Bought;
 use super::labels::{Label, label};
 use super::words::{fold, letters_and_digits, says_any};
 use super::{Field, Kind, Text};
@@ -85,7 +86,7 @@ pub(super) struct Money<'a> {
     /// How many decimals amounts of the page have.
     pub decimals: usize,
     /// Whether the receipt gives money back.
-    refund: bool,
+    pub refund: bool,
 }
 
 impl<'a> Money<'a> {
@@ -112,7 +113,34 @@ impl<'a> Money<'a> {
             }
         }
         money.labelled = labelled;
+        money.demote();
         money
+    }
+
+    /// A total from which tax, tip or service still lead to a later total is a subtotal: `Net total`, `Total` above them.
+    fn demote(&mut self) {
+        let added = |l: &Labelled| matches!(l.kind, Label::Tax | Label::Tip | Label::Service) && l.is_money(self.decimals);
+        let is_total = |l: &Labelled| matches!(l.kind, Label::Total(_)) && l.is_money(self.decimals);
+        let leads = |from: &Labelled, to: &Labelled| {
+            let mut between: Vec<i64> = self
+                .labelled
+                .iter()
+                .filter(|l| added(l) && l.row > from.row && l.row < to.row)
+                .map(Labelled::thousandths)
+                .collect();
+            between.truncate(8);
+            let more = to.thousandths() - from.thousandths();
+            more > 0 && subset_sums(&between).contains(&more)
+        };
+        let demoted: Vec<usize> = (0..self.labelled.len())
+            .filter(|&n| {
+                let from = &self.labelled[n];
+                is_total(from) && self.labelled.iter().any(|to| is_total(to) && leads(from, to))
+            })
+            .collect();
+        for n in demoted {
+            self.labelled[n].kind = Label::Subtotal;
+        }
     }
 
     pub fn in_row_of(&self, row: usize) -> impl DoubleEndedIterator<Item = &Place> {
@@ -127,7 +155,10 @@ impl<'a> Money<'a> {
         let cells = &self.layout.rows[row].cells;
         for (n, &cell) in cells.iter().enumerate() {
             let text = &lines[cell].text;
-            let own = self.in_row_of(row).find(|p| p.line == cell && (p.is_money(self.decimals) || p.amount.start > 0));
+            let in_cell = || self.in_row_of(row).filter(|p| p.line == cell);
+            let own = in_cell()
+                .rfind(|p| p.is_money(self.decimals) && p.amount.start > 0)
+                .or_else(|| in_cell().find(|p| p.is_money(self.decimals) || p.amount.start > 0));
             let end = own.map_or(usize::MAX, |p| p.amount.start);
             let mut words: String = text.chars().take(end).collect();
             if letters_and_digits(&words).0 < 2 {
@@ -219,19 +250,25 @@ impl<'a> Money<'a> {
     }
 
     /// Total, subtotal, taxes, tip, service charge, discount and what was paid, as far as they are there. `bought`: what
-    /// the things bought come to in thousandths, where that agrees with a printed sum.
-    pub fn fields(&self, bought: Option<i64>) -> Vec<Field> {
+    /// the things bought come to is evidence where it agrees with a printed sum.
+    pub fn fields(&self, bought: &Bought) -> Vec<Field> {
         let mut fields = Vec::new();
-        let total = self.total(bought);
+        let agreed = bought.agreed;
+        let total = self.total(agreed);
         let total_cents = total.as_ref().map(|(_, cents)| *cents);
         fields.extend(total.map(|(field, _)| field));
-        let subtotal = self.subtotal(bought);
-        fields.extend(subtotal.map(|l| self.field(Kind::Subtotal, l, self.sum_evidence(l, bought))));
-        fields.extend(self.taxes(total_cents, subtotal.map(|l| l.place.amount.cents)));
+        let subtotal = self.subtotal(agreed);
+        let taxes = self.taxes(total_cents, subtotal.map(|l| l.place.amount.cents));
+        // What stands in a table of taxes is the base of one rate.
+        let subtotal = subtotal.filter(|l| !taxes.iter().any(|t| t.proven && t.table && t.row == l.place.row));
+        fields.extend(subtotal.map(|l| self.field(Kind::Subtotal, l, self.sum_evidence(l, agreed))));
+        fields.extend(taxes.into_iter().map(|t| t.field));
         for (label, kind) in
             [(Label::Tip, Kind::Tip), (Label::Service, Kind::ServiceCharge), (Label::Discount, Kind::Discount)]
         {
-            let money = |l: &&Labelled| l.kind == label && l.is_money(self.decimals) && l.place.amount.cents != 0;
+            let money = |l: &&Labelled| {
+                l.kind == label && l.is_money(self.decimals) && l.place.amount.cents != 0 && !bought.reduced.contains(&l.row)
+            };
             fields.extend(self.labelled.iter().find(money).map(|l| self.field(kind, l, Evidence::Labelled)));
         }
         fields.extend(self.paid(total_cents).map(|l| self.field(Kind::AmountPaid, l, Evidence::Labelled)));

@@ -14,18 +14,21 @@ static RATE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?:^|[^\d.,])(?P<rate>\d{1,2}(?:[.,]\d{1,3})?)\s?%").expect("a constant pattern"));
 
 /// A tax that was found.
-struct Tax {
-    row: usize,
+pub(super) struct Tax {
+    /// Of its amount.
+    pub row: usize,
+    /// Whether it stands in a table of rates.
+    pub table: bool,
     /// In thousandths of a per cent, if printed.
     rate: Option<i64>,
     cents: i64,
-    proven: bool,
-    field: Field,
+    pub proven: bool,
+    pub field: Field,
 }
 
 impl Money<'_> {
     /// Every tax once, one that fits total and subtotal first.
-    pub(super) fn taxes(&self, total: Option<i64>, subtotal: Option<i64>) -> Vec<Field> {
+    pub(super) fn taxes(&self, total: Option<i64>, subtotal: Option<i64>) -> Vec<Tax> {
         let mut found: Vec<Tax> = Vec::new();
         let table = (0..self.layout.rows.len()).filter_map(|row| self.tax_of_table(row, total));
         let lines = self.with(|l| l == Label::Tax).filter_map(|l| self.tax_of_line(l, total, subtotal));
@@ -42,7 +45,8 @@ impl Money<'_> {
         }
         drop_sums(&mut found);
         found.sort_by_key(|t| (!t.proven, t.row));
-        found.into_iter().map(|t| t.field).take(6).collect()
+        found.truncate(6);
+        found
     }
 
     /// A row with a rate, and net, tax and gross in any order, or two of them: arithmetic tells which is the tax.
@@ -88,7 +92,7 @@ impl Money<'_> {
             label: first.map(Text::whole),
             value: self.text(tax),
         };
-        Some(Tax { row, rate, cents: cents(tax), proven: true, field })
+        Some(Tax { row, table: true, rate, cents: cents(tax), proven: true, field })
     }
 
     /// A row whose words name a tax.
@@ -104,8 +108,9 @@ impl Money<'_> {
             || total.is_some_and(makes)
             || subtotal.is_some_and(|net| rate.is_some_and(|rate| is_rate(cents, net, rate) && cents != 0));
         let evidence = if proven { Evidence::Proven } else { Evidence::Labelled };
+        let row = place.row;
         let field = self.field(Kind::Tax, &Labelled { place, ..found.clone() }, evidence);
-        Some(Tax { row: found.row, rate, cents, proven, field })
+        Some(Tax { row, table: false, rate, cents, proven, field })
     }
 
     /// The tax itself among the amounts of its row, which may name the taxed amount too: `SALES TAX 7.5% ON 47.54 3.57`.

@@ -12,8 +12,8 @@ use crate::layout::Layout;
 static LABELLED_PHONE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?ix)
         (?:^|[^a-z])
-        (?P<label>(?:customer\s+(?:service|care)\s+)?(?:tel(?:\.?/fax|efon|ephone|efono|éfono|éphone|ekom|p|efax)?|te1|phone|ph|mobile|mobil|hp|h/p|fon|tlf|tél(?:éphone)?|hotline|call|☎|t))
-        \s*(?:no\b\.?|nr\b\.?|\#)?\s*[:.\#]*\s*
+        (?P<label>(?:customer\s+(?:service|care)\s+)?(?:tel(?:\.?/fax|efon|ephone|efono|éfono|éphone|ekom|p|efax)?|te1|phone|ph|mobile|mobil|hp|h/p|fon|tlf|tél(?:éphone)?|tfno|tlfno|no\.?\s*tel|hotline|call|☎|t))
+        \s*(?:no\b\.?|nr\b\.?|\#)?[:.\#\s]*
         (?P<number>\(?\+?\(?\d[\d\s()./\-–]{4,18}\d)")
         .expect("a constant pattern")
 });
