@@ -61,7 +61,7 @@ pub fn label(text: &str) -> Option<Label> {
     if has(BALANCE) {
         return Some(Label::Balance);
     }
-    if has(COUNTS) && !strong {
+    if (has(COUNTS) || glued.contains("supplies")) && !strong {
         return Some(Label::Other);
     }
     if has(CHANGE) && !strong && !(total && rounded) {

@@ -40,9 +40,33 @@ pub(super) static ADDRESS_LABEL: LazyLock<Regex> = LazyLock::new(|| {
 static OUTLET: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^\d{3,4}\s?-\s?[A-Za-z][A-Za-z .]{3,}$").expect("a constant pattern"));
 
+/// A town with its postcode at the end: `Springfield, IL 62701`, `Leeds LS2 9JT`, `Sydney NSW 2000`, `Tokyo 110-0005`.
+static TOWN_FIRST: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"[A-Za-zÀ-ž][A-Za-zÀ-ž.'-]+,?\s+(?:[A-Z]{2,3}\s+\d{4,5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]?\s\d[A-Z]{2}|(?:[A-Z]{2}\s+)?[A-Z]\d[A-Z]\s?\d[A-Z]\d|[A-Z]\d{2}\s[A-Z\d]{4}|\d{3}-\d{4})[.,]?\s*$|^[A-Za-zÀ-ž][A-Za-zÀ-ž .'-]+\s\d{5,6}[.,]?$")
+        .expect("a constant pattern")
+});
+
 fn has_postcode(text: &str) -> bool {
-    POSTCODE.is_match(&PLOT.replace_all(text, " "))
+    POSTCODE.is_match(&PLOT.replace_all(text, " ")) && !is_street(text) || has_town_first(text)
 }
+
+fn has_town_first(text: &str) -> bool {
+    TOWN_FIRST.is_match(PLOT.replace_all(text, " ").trim_end())
+}
+
+/// A house number of four or five digits in front of its street: `2937 Copper Road`.
+fn is_street(text: &str) -> bool {
+    let folded = fold(text);
+    let mut words = folded.split(' ');
+    let number = words.next().is_some_and(|w| (3..=5).contains(&w.len()) && w.chars().all(|c| c.is_ascii_digit()));
+    number && words.last().is_some_and(|w| STREETS.contains(&w))
+}
+
+/// What English streets end with, folded.
+const STREETS: &[&str] = &[
+    "street", "st", "road", "rd", "avenue", "ave", "lane", "ln", "drive", "dr", "boulevard", "blvd", "highway", "hwy", "way",
+    "court", "ct", "place", "pl", "square", "sq", "terrace", "row", "parade", "crescent", "close", "quay", "circle", "parkway", "pkwy",
+];
 
 pub(super) fn stops(text: &str) -> bool {
     let folded = fold(text);
@@ -120,6 +144,22 @@ pub(super) fn begins_address(head: &[HeadRow<'_>], n: usize) -> bool {
     score >= 2 && letters >= 3 || score >= 1 && next >= 2 && named()
 }
 
+/// Where the address that a later row at `start` shows begins: the street above its town, in whatever language.
+pub(super) fn address_start(head: &[HeadRow<'_>], start: usize, name_end: usize) -> usize {
+    let mut from = start;
+    while from > name_end && from + 3 > start && has_postcode(&head[start].text) {
+        let (row, below) = (&head[from - 1], &head[from]);
+        let (letters, digits) = letters_and_digits(&row.text);
+        let close = below.top - row.bottom < 1.2 * row.height;
+        let street = letters >= 3 && !row.text.starts_with(['(', '[']) && (digits > 0 && digits <= 6 || row.text.trim_end().ends_with(','));
+        if !close || !street || stops(&row.text) || has_form(&row.text) || says_any(&fold(&row.text), NOT_NAMES) {
+            break;
+        }
+        from -= 1;
+    }
+    from
+}
+
 /// Where the address that begins at `start` ends: the first row that is none of it.
 pub(super) fn address_end(head: &[HeadRow<'_>], start: usize) -> usize {
     let mut end = start + 1;
@@ -150,7 +190,7 @@ fn ends_block(above: &HeadRow<'_>, row: &HeadRow<'_>) -> bool {
 /// Behind the postcode only a region, a country or the outlet's own name.
 fn follows_postcode(above: &HeadRow<'_>, row: &HeadRow<'_>) -> bool {
     let folded = fold(&row.text);
-    if is_region(&folded) || OUTLET.is_match(row.text.trim()) {
+    if is_region(&folded) || has_town_first(&row.text) && !has_town_first(&above.text) || OUTLET.is_match(row.text.trim()) {
         return true;
     }
     let last = above.text.trim_end();

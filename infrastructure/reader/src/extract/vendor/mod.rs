@@ -15,7 +15,7 @@ use super::words::letters_and_digits;
 use super::{Field, Kind, Text};
 use crate::layout::{Layout, RowText};
 use crate::page::{Quad, TextLine};
-use address::{ADDRESS_LABEL, address_end, begins_address};
+use address::{ADDRESS_LABEL, address_end, address_start, begins_address};
 use name::name;
 pub use parts::Part;
 
@@ -59,6 +59,7 @@ pub(super) fn fields(layout: &Layout<'_>, first_amount_row: usize) -> (Vec<Field
     let start = start.filter(|&s| s >= after).or_else(|| (after..head.len()).find(|&n| begins_address(&head, n)));
     let mut parts = Vec::new();
     if let Some(start) = start {
+        let start = address_start(&head, start, after);
         let end = address_end(&head, start);
         let text = head[start..end].iter().map(|r| r.text.trim()).collect::<Vec<_>>().join("\n");
         let text = ADDRESS_LABEL.replace(&text, "").into_owned();

@@ -57,6 +57,13 @@ pub(super) fn name(head: &[HeadRow<'_>], address: Option<usize>) -> Option<(usiz
     if !has_form(&head[to - 1].text) {
         to = n + 1;
     }
+    let body = head.get(last).map_or(usual, |r| r.height);
+    while to < last && to < n + 3 && grows(&head[to - 1], &head[to], body) {
+        to += 1;
+    }
+    while from > 0 && to - from < 3 && grows(&head[from - 1], &head[from], body) {
+        from -= 1;
+    }
     let joined = |from: usize, to: usize| {
         let texts: Vec<&str> = head[from..to].iter().map(|r| r.text.trim()).collect();
         texts.join("\n")
@@ -102,6 +109,23 @@ fn beneath(upper: &HeadRow<'_>, lower: &HeadRow<'_>) -> bool {
     let close = lower.top - upper.bottom < 0.4 * upper.height;
     let digits = letters_and_digits(&upper.text).1;
     similar && close && digits == 0 && may_be_name(&upper.text) && !has_form(&upper.text) && upper.confidence() > 0.85
+}
+
+/// Whether two rows are one name by their print: both larger than what follows, or the lower one only a legal form.
+fn grows(upper: &HeadRow<'_>, lower: &HeadRow<'_>, body: f32) -> bool {
+    let similar = upper.height.max(lower.height) < 1.25 * upper.height.min(lower.height);
+    let close = lower.top - upper.bottom < 0.8 * upper.height;
+    let plain = letters_and_digits(&upper.text).1 + letters_and_digits(&lower.text).1 == 0;
+    let only_form = is_form(&lower.text);
+    let large = upper.height.min(lower.height) > 1.12 * body;
+    let names = may_be_name(&upper.text) && (only_form || may_be_name(&lower.text) && !has_form(&upper.text));
+    similar && close && plain && names && (large || only_form)
+}
+
+/// Whether a text is a legal form and nothing else.
+fn is_form(text: &str) -> bool {
+    let folded = fold(text);
+    !folded.is_empty() && FORMS.contains(&folded.as_str())
 }
 
 /// Whether the lower row goes on with the name that the upper one began.
