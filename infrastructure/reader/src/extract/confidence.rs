@@ -23,6 +23,13 @@ pub(super) fn sure(evidence: Evidence, read: f32) -> f32 {
     }
 }
 
+/// How sure the date of a receipt is. `score` is what its place and label say for it; a date with two readings is right
+/// in one of them only.
+pub(super) fn date(score: f32, read: f32, ambiguous: bool) -> f32 {
+    let base = if score > 12.0 { 0.98 } else { 0.85 };
+    base * read * if ambiguous { 0.5 } else { 1.0 }
+}
+
 /// What speaks for a thing bought.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ItemSigns {

@@ -225,11 +225,12 @@ pub fn expense(page: &Page) -> Expense {
     let first_amount_row =
         money.places.iter().filter(|p| p.amount.decimals == 2).map(|p| p.row).min().unwrap_or(layout.rows.len());
     let (mut fields, address) = vendor::fields(&layout, first_amount_row);
-    fields.extend(dates::field(&layout));
     fields.extend(ids::field(&layout));
+    let amounts: Vec<&amounts::Amount> = money.places.iter().map(|p| &p.amount).collect();
+    let currency = currency::find(page, &amounts);
+    fields.extend(dates::fields(&layout, currency.as_ref().map(|c| c.code)));
     let bought = items::find(&layout, &money, style);
     fields.extend(money.fields(&bought));
     fields.extend(bought.reductions);
-    let amounts: Vec<&amounts::Amount> = money.places.iter().map(|p| &p.amount).collect();
-    Expense { fields, items: bought.items, address, currency: currency::find(page, &amounts) }
+    Expense { fields, items: bought.items, address, currency }
 }

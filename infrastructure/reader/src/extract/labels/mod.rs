@@ -37,7 +37,9 @@ pub enum Label {
 /// What a text says about the amount beside it; `None` if nothing known.
 #[must_use]
 pub fn label(text: &str) -> Option<Label> {
+    // `0%supplies` is two words.
     let folded: String = fold(text)
+        .replace('%', "% ")
         .split(' ')
         .filter(|w| !w.chars().any(|c| c.is_ascii_digit()) || *w == "tota1" || *w == "t0tal")
         .collect::<Vec<_>>()
