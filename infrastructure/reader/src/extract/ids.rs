@@ -48,6 +48,11 @@ pub(super) fn field(layout: &Layout<'_>) -> Option<Field> {
     best.map(|(_, field)| field)
 }
 
+/// Whether a row says the receipt's number.
+pub(super) fn is_said(row: &RowText<'_>) -> bool {
+    in_row(row).is_some_and(|(score, _)| score >= 2)
+}
+
 fn in_row(row: &RowText<'_>) -> Option<(u32, Field)> {
     let mut from = 0;
     while let Some(hit) = LABEL.captures_at(&row.text, from) {

@@ -213,7 +213,8 @@ impl<'a: 'b, 'b> Joiner<'a, 'b> {
             return false;
         };
         let text = below.words.map_or("", |s| below.str(s));
-        if text.starts_with(char::is_lowercase) {
+        // A unit or the rest of a word alone names nothing.
+        if text.starts_with(char::is_lowercase) || text.chars().count() <= 4 {
             return true;
         }
         let letters = text.chars().count().max(1) as f32;

@@ -12,6 +12,7 @@ mod row;
 use super::amounts::Decimal;
 use super::confidence::{self, ItemSigns};
 use super::dates;
+use super::ids;
 use super::labels::Label;
 use super::totals::Money;
 use super::vendor;
@@ -91,7 +92,8 @@ fn is_head(layout: &Layout<'_>, parsed: &Parsed<'_>) -> bool {
     let pair = parsed.price.is_none()
         && parsed.text.widest_gap() > joined::WIDE
         && text.split("  ").next().is_some_and(|first| letters_and_digits(first).0 > 1);
-    date || nothing || pair || labelled && parsed.price.is_none() || vendor::stops_head(text) && parsed.count.is_none()
+    let number = parsed.price.is_none() && ids::is_said(&parsed.text);
+    date || nothing || pair || number || labelled && parsed.price.is_none() || vendor::stops_head(text) && parsed.count.is_none()
 }
 
 /// The rows at which the things can end: those that a label calls a sum, a tax or a payment; and the likeliest.

@@ -46,8 +46,14 @@ static TOWN_FIRST: LazyLock<Regex> = LazyLock::new(|| {
         .expect("a constant pattern")
 });
 
-fn has_postcode(text: &str) -> bool {
+pub(super) fn has_postcode(text: &str) -> bool {
     POSTCODE.is_match(&PLOT.replace_all(text, " ")) && !is_street(text) || has_town_first(text)
+}
+
+/// Whether an address begins as most do: with a number, or with a word that only addresses have.
+pub(super) fn begins_as_street(text: &str) -> bool {
+    let first = text.lines().next().unwrap_or_default();
+    NUMBERED.is_match(first) || STREET_NUMBER.is_match(first) || says_any(&fold(first), PLACES)
 }
 
 fn has_town_first(text: &str) -> bool {

@@ -11,12 +11,13 @@ mod regions;
 mod tax_ids;
 mod vocabulary;
 
+use super::confidence::{self, AddressSigns, NameSigns};
 use super::words::letters_and_digits;
 use super::{Field, Kind, Text};
 use crate::layout::{Layout, RowText};
 use crate::page::{Quad, TextLine};
-use address::{ADDRESS_LABEL, address_end, address_start, begins_address};
-use name::name;
+use address::{ADDRESS_LABEL, address_end, address_start, begins_address, begins_as_street, has_postcode};
+use name::{Name, has_form, name};
 pub use parts::Part;
 
 /// A row of the head: side by side print of the same size, as one.
@@ -52,18 +53,31 @@ pub(super) fn fields(layout: &Layout<'_>, first_amount_row: usize) -> (Vec<Field
     let start = (0..head.len()).find(|&n| begins_address(&head, n));
     let name = name(&head, start);
     let mut fields = Vec::new();
-    if let Some((from, to, text)) = &name {
-        fields.extend(field(&head[*from..*to], Kind::VendorName, text.clone(), 0.9));
-    }
-    let after = name.as_ref().map_or(0, |(_, to, _)| *to);
+    let after = name.as_ref().map_or(0, |name| name.to);
     let start = start.filter(|&s| s >= after).or_else(|| (after..head.len()).find(|&n| begins_address(&head, n)));
+    if let Some(Name { from, to, text, margin }) = name {
+        let signs = |read| NameSigns {
+            read,
+            form: has_form(&text),
+            margin,
+            addressed: start.is_some_and(|s| s <= to + 2),
+        };
+        fields.extend(field(&head[from..to], Kind::VendorName, text.clone(), |read| confidence::name(signs(read))));
+    }
     let mut parts = Vec::new();
     if let Some(start) = start {
         let start = address_start(&head, start, after);
         let end = address_end(&head, start);
         let text = head[start..end].iter().map(|r| r.text.trim()).collect::<Vec<_>>().join("\n");
         let text = ADDRESS_LABEL.replace(&text, "").into_owned();
-        fields.extend(field(&head[start..end], Kind::VendorAddress, text, 0.85));
+        let signs = |read| AddressSigns {
+            read,
+            postcode: has_postcode(&text),
+            begins: begins_as_street(&text),
+            bounded: head.get(end).is_none_or(|next| stops_head(&next.text)),
+            glued: is_glued(&text),
+        };
+        fields.extend(field(&head[start..end], Kind::VendorAddress, text.clone(), |read| confidence::address(signs(read))));
         let rows: Vec<RowText<'_>> = head[start..end].iter().map(|r| RowText::new(r.lines.iter().copied())).collect();
         parts = parts::parts(&rows);
         if !parts.is_empty() {
@@ -76,14 +90,19 @@ pub(super) fn fields(layout: &Layout<'_>, first_amount_row: usize) -> (Vec<Field
     (fields, parts)
 }
 
-fn field(rows: &[HeadRow<'_>], kind: Kind, text: String, sure: f32) -> Option<Field> {
+fn field(rows: &[HeadRow<'_>], kind: Kind, text: String, sure: impl Fn(f32) -> f32) -> Option<Field> {
     let confidence = rows.iter().map(HeadRow::confidence).fold(1.0, f32::min);
     let quads: Vec<Quad> = rows.iter().filter_map(HeadRow::quad).collect();
     let quad = match quads.as_slice() {
         [one] => *one,
         many => Quad::around(many)?,
     };
-    Some(Field { kind, confidence: sure * confidence, label: None, value: Text { text, quad, confidence } })
+    Some(Field { kind, confidence: sure(confidence), label: None, value: Text { text, quad, confidence } })
+}
+
+/// Whether a word is so long that the recogniser must have lost a space.
+fn is_glued(text: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric()).any(|word| word.chars().count() > 13)
 }
 
 /// The rows above the first amount, at most 18.

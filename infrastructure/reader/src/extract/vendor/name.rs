@@ -19,11 +19,24 @@ pub(super) fn has_form(text: &str) -> bool {
         || folded == "sdn bhd"
 }
 
-/// The rows of the name, and its text without the registration number.
-pub(super) fn name(head: &[HeadRow<'_>], address: Option<usize>) -> Option<(usize, usize, String)> {
+/// The name of the issuer in the head.
+pub(super) struct Name {
+    /// Its first row.
+    pub from: usize,
+    /// The row behind its last.
+    pub to: usize,
+    /// Without the registration number.
+    pub text: String,
+    /// By how much more speaks for its main row than for any other.
+    pub margin: f32,
+}
+
+/// The rows of the name.
+pub(super) fn name(head: &[HeadRow<'_>], address: Option<usize>) -> Option<Name> {
     let last = address.filter(|&a| a > 0).unwrap_or(head.len()).min(8);
     let usual = head.iter().map(|r| r.height).sum::<f32>() / head.len().max(1) as f32;
     let mut best: Option<(f32, usize)> = None;
+    let mut second = 0.0_f32;
     let mut place = 0u8;
     for (n, row) in head.iter().take(last).enumerate() {
         let letters = letters_and_digits(&row.text).0;
@@ -45,10 +58,13 @@ pub(super) fn name(head: &[HeadRow<'_>], address: Option<usize>) -> Option<(usiz
         score -= (1.0 - row.confidence()) * 60.0;
         score -= if letters < 5 { 12.0 } else { 0.0 };
         if best.is_none_or(|(most, _)| score > most) {
+            second = best.map_or(second, |(most, _)| most);
             best = Some((score, n));
+        } else {
+            second = second.max(score);
         }
     }
-    let (_, n) = best?;
+    let (most, n) = best?;
     let (mut from, mut to) = (n, n + 1);
     // A name in two or three lines: the last one has little more than the legal form, or closes a bracket.
     while to < last && to < n + 3 && !has_form(&head[to - 1].text) && continues(&head[to - 1], &head[to]) {
@@ -71,7 +87,7 @@ pub(super) fn name(head: &[HeadRow<'_>], address: Option<usize>) -> Option<(usiz
     while from > 0 && to - from < 3 && incomplete(&joined(from, to)) && beneath(&head[from - 1], &head[from]) {
         from -= 1;
     }
-    Some((from, to, without_registration(&joined(from, to))))
+    Some(Name { from, to, text: without_registration(&joined(from, to)), margin: most - second })
 }
 
 /// Whether a line of the head can be a name at all.
