@@ -223,11 +223,7 @@ impl AnalyzeExpenseResponse {
                     .items
                     .iter()
                     .map(|item| LineItem {
-                        line_item_expense_fields: item
-                            .fields
-                            .iter()
-                            .map(|f| wire.field(f, false))
-                            .collect(),
+                        line_item_expense_fields: item.fields.iter().map(|f| wire.field(f, false)).collect(),
                     })
                     .collect(),
             }]

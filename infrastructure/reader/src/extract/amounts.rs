@@ -109,10 +109,9 @@ pub fn find(text: &str, style: Decimal) -> Vec<Amount> {
         let sign = before.or(behind);
         let start = match before {
             Some(m) => m.start().min(hit.name("minus").map_or(m.start(), |n| n.start())),
-            None => hit
-                .name("minus")
-                .filter(|m| !text[..m.start()].ends_with(':'))
-                .map_or(number.start(), |m| m.start()),
+            None => {
+                hit.name("minus").filter(|m| !text[..m.start()].ends_with(':')).map_or(number.start(), |m| m.start())
+            }
         };
         let end = match (&behind, hit.name("minus_after")) {
             (Some(m), _) => m.end(),

@@ -57,12 +57,7 @@ pub(super) struct NameSigns {
 
 /// How sure the name is.
 pub(super) fn name(s: NameSigns) -> f32 {
-    NAME.share([
-        legible(s.read),
-        f32::from(s.form),
-        (s.margin / 20.0).clamp(0.0, 1.0),
-        f32::from(s.addressed),
-    ])
+    NAME.share([legible(s.read), f32::from(s.form), (s.margin / 20.0).clamp(0.0, 1.0), f32::from(s.addressed)])
 }
 
 /// What speaks for an address.
@@ -82,7 +77,13 @@ pub(super) struct AddressSigns {
 
 /// How sure the address is.
 pub(super) fn address(s: AddressSigns) -> f32 {
-    ADDRESS.share([legible(s.read), f32::from(s.postcode), f32::from(s.begins), f32::from(s.bounded), f32::from(!s.glued)])
+    ADDRESS.share([
+        legible(s.read),
+        f32::from(s.postcode),
+        f32::from(s.begins),
+        f32::from(s.bounded),
+        f32::from(!s.glued),
+    ])
 }
 
 /// What speaks for a total.

@@ -34,7 +34,8 @@ static LABEL: LazyLock<Regex> = LazyLock::new(|| {
     .expect("a constant pattern")
 });
 /// Nouns that stand for other numbers as well.
-const WEAK: &[&str] = &["order", "trans", "transaction", "trn", "tr", "check", "cs", "slip", "note", "bon", "folio", "refund", "abono"];
+const WEAK: &[&str] =
+    &["order", "trans", "transaction", "trn", "tr", "check", "cs", "slip", "note", "bon", "folio", "refund", "abono"];
 
 /// The number of the receipt or invoice, if labelled: the best label wins, the upper one of two alike.
 pub(super) fn field(layout: &Layout<'_>) -> Option<Field> {
@@ -117,7 +118,9 @@ mod tests {
 
     #[test]
     fn what_is_no_number_of_a_receipt() {
-        for cells in [&["Invoice date 12.03.2025"][..], &["Bon 12.50"], &["Order 12"], &["Tax Invoice"], &["TOTAL", "12.50"]] {
+        for cells in
+            [&["Invoice date 12.03.2025"][..], &["Bon 12.50"], &["Order 12"], &["Tax Invoice"], &["TOTAL", "12.50"]]
+        {
             assert_eq!(read(cells), None, "{cells:?}");
         }
     }

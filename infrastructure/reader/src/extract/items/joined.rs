@@ -110,8 +110,7 @@ fn room(layout: &Layout<'_>, rows: &[Parsed<'_>]) -> Room {
     let right = |p: &Parsed<'_>| p.words.and_then(|span| p.quad(span)).map_or(0.0, |q| q.right());
     let widest = rows.iter().filter(|p| p.price.is_some() || p.count.is_none()).map(right).fold(0.0, f32::max);
     let print = || layout.page.lines.iter().map(|l| &l.quad);
-    let (left, end) =
-        (print().map(Quad::left).fold(f32::MAX, f32::min), print().map(Quad::right).fold(0.0, f32::max));
+    let (left, end) = (print().map(Quad::left).fold(f32::MAX, f32::min), print().map(Quad::right).fold(0.0, f32::max));
     // Short names tell nothing of the room there was.
     let width = (end - left).max(0.0);
     Room { priced: widest, free: widest.clamp(left + 0.65 * width, left + 0.85 * width) }
@@ -219,7 +218,8 @@ impl<'a: 'b, 'b> Joiner<'a, 'b> {
         }
         let letters = text.chars().count().max(1) as f32;
         let first = text.split(' ').next().unwrap_or_default().chars().count() as f32;
-        upper.right() + lower.width() / letters * (first + 1.0) > if above.price.is_some() { self.room.priced } else { self.room.free }
+        upper.right() + lower.width() / letters * (first + 1.0)
+            > if above.price.is_some() { self.room.priced } else { self.room.free }
     }
 
     /// Words that wait before a row with words of its own: what goes on with the thing above is given to it, what begins

@@ -93,7 +93,11 @@ fn is_head(layout: &Layout<'_>, parsed: &Parsed<'_>) -> bool {
         && parsed.text.widest_gap() > joined::WIDE
         && text.split("  ").next().is_some_and(|first| letters_and_digits(first).0 > 1);
     let number = parsed.price.is_none() && ids::is_said(&parsed.text);
-    date || nothing || pair || number || labelled && parsed.price.is_none() || vendor::stops_head(text) && parsed.count.is_none()
+    date || nothing
+        || pair
+        || number
+        || labelled && parsed.price.is_none()
+        || vendor::stops_head(text) && parsed.count.is_none()
 }
 
 /// The rows at which the things can end: those that a label calls a sum, a tax or a payment; and the likeliest.

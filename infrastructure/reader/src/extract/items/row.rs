@@ -89,8 +89,18 @@ impl<'a> Parsed<'a> {
     /// Takes a row apart.
     pub fn new(layout: &Layout<'a>, row: usize, style: Style, headings: &Headings) -> Self {
         let text = layout.row_text(row);
-        let mut parsed =
-            Self { row, text, words: None, price: None, count: None, unit: None, front: None, code: None, label: None, style };
+        let mut parsed = Self {
+            row,
+            text,
+            words: None,
+            price: None,
+            count: None,
+            unit: None,
+            front: None,
+            code: None,
+            label: None,
+            style,
+        };
         let whole = parsed.text.text.clone();
         let times = times(&whole, style);
         parsed.price = price(&whole, style, times.map(|(_, span)| span));

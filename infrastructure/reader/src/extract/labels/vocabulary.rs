@@ -80,8 +80,6 @@ pub(super) const STRONG: &[&str] = &[
     "summe eur",
     "zu bezahlen",
     "jumlah dipulangkan",
-    "amount total",
-    "total amount",
 ];
 pub(super) const PLAIN: &[&str] = &[
     "total",

@@ -119,7 +119,8 @@ impl<'a> Money<'a> {
 
     /// A total from which tax, tip or service still lead to a later total is a subtotal: `Net total`, `Total` above them.
     fn demote(&mut self) {
-        let added = |l: &Labelled| matches!(l.kind, Label::Tax | Label::Tip | Label::Service) && l.is_money(self.decimals);
+        let added =
+            |l: &Labelled| matches!(l.kind, Label::Tax | Label::Tip | Label::Service) && l.is_money(self.decimals);
         let is_total = |l: &Labelled| matches!(l.kind, Label::Total(_)) && l.is_money(self.decimals);
         let leads = |from: &Labelled, to: &Labelled| {
             let mut between: Vec<i64> = self
@@ -157,7 +158,7 @@ impl<'a> Money<'a> {
             let text = &lines[cell].text;
             let in_cell = || self.in_row_of(row).filter(|p| p.line == cell);
             let own = in_cell()
-                .rfind(|p| p.is_money(self.decimals) && p.amount.start > 0)
+                .find(|p| p.is_money(self.decimals) && p.amount.start > 0)
                 .or_else(|| in_cell().find(|p| p.is_money(self.decimals) || p.amount.start > 0));
             let end = own.map_or(usize::MAX, |p| p.amount.start);
             let mut words: String = text.chars().take(end).collect();
@@ -267,7 +268,10 @@ impl<'a> Money<'a> {
             [(Label::Tip, Kind::Tip), (Label::Service, Kind::ServiceCharge), (Label::Discount, Kind::Discount)]
         {
             let money = |l: &&Labelled| {
-                l.kind == label && l.is_money(self.decimals) && l.place.amount.cents != 0 && !bought.reduced.contains(&l.row)
+                l.kind == label
+                    && l.is_money(self.decimals)
+                    && l.place.amount.cents != 0
+                    && !bought.reduced.contains(&l.row)
             };
             fields.extend(self.labelled.iter().find(money).map(|l| self.field(kind, l, Evidence::Labelled)));
         }

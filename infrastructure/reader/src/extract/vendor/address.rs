@@ -70,8 +70,36 @@ fn is_street(text: &str) -> bool {
 
 /// What English streets end with, folded.
 const STREETS: &[&str] = &[
-    "street", "st", "road", "rd", "avenue", "ave", "lane", "ln", "drive", "dr", "boulevard", "blvd", "highway", "hwy", "way",
-    "court", "ct", "place", "pl", "square", "sq", "terrace", "row", "parade", "crescent", "close", "quay", "circle", "parkway", "pkwy",
+    "street",
+    "st",
+    "road",
+    "rd",
+    "avenue",
+    "ave",
+    "lane",
+    "ln",
+    "drive",
+    "dr",
+    "boulevard",
+    "blvd",
+    "highway",
+    "hwy",
+    "way",
+    "court",
+    "ct",
+    "place",
+    "pl",
+    "square",
+    "sq",
+    "terrace",
+    "row",
+    "parade",
+    "crescent",
+    "close",
+    "quay",
+    "circle",
+    "parkway",
+    "pkwy",
 ];
 
 pub(super) fn stops(text: &str) -> bool {
@@ -157,7 +185,9 @@ pub(super) fn address_start(head: &[HeadRow<'_>], start: usize, name_end: usize)
         let (row, below) = (&head[from - 1], &head[from]);
         let (letters, digits) = letters_and_digits(&row.text);
         let close = below.top - row.bottom < 1.2 * row.height;
-        let street = letters >= 3 && !row.text.starts_with(['(', '[']) && (digits > 0 && digits <= 6 || row.text.trim_end().ends_with(','));
+        let street = letters >= 3
+            && !row.text.starts_with(['(', '['])
+            && (digits > 0 && digits <= 6 || row.text.trim_end().ends_with(','));
         if !close || !street || stops(&row.text) || has_form(&row.text) || says_any(&fold(&row.text), NOT_NAMES) {
             break;
         }
@@ -196,7 +226,10 @@ fn ends_block(above: &HeadRow<'_>, row: &HeadRow<'_>) -> bool {
 /// Behind the postcode only a region, a country or the outlet's own name.
 fn follows_postcode(above: &HeadRow<'_>, row: &HeadRow<'_>) -> bool {
     let folded = fold(&row.text);
-    if is_region(&folded) || has_town_first(&row.text) && !has_town_first(&above.text) || OUTLET.is_match(row.text.trim()) {
+    if is_region(&folded)
+        || has_town_first(&row.text) && !has_town_first(&above.text)
+        || OUTLET.is_match(row.text.trim())
+    {
         return true;
     }
     let last = above.text.trim_end();

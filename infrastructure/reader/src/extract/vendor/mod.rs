@@ -56,12 +56,8 @@ pub(super) fn fields(layout: &Layout<'_>, first_amount_row: usize) -> (Vec<Field
     let after = name.as_ref().map_or(0, |name| name.to);
     let start = start.filter(|&s| s >= after).or_else(|| (after..head.len()).find(|&n| begins_address(&head, n)));
     if let Some(Name { from, to, text, margin }) = name {
-        let signs = |read| NameSigns {
-            read,
-            form: has_form(&text),
-            margin,
-            addressed: start.is_some_and(|s| s <= to + 2),
-        };
+        let signs =
+            |read| NameSigns { read, form: has_form(&text), margin, addressed: start.is_some_and(|s| s <= to + 2) };
         fields.extend(field(&head[from..to], Kind::VendorName, text.clone(), |read| confidence::name(signs(read))));
     }
     let mut parts = Vec::new();
@@ -77,7 +73,9 @@ pub(super) fn fields(layout: &Layout<'_>, first_amount_row: usize) -> (Vec<Field
             bounded: head.get(end).is_none_or(|next| stops_head(&next.text)),
             glued: is_glued(&text),
         };
-        fields.extend(field(&head[start..end], Kind::VendorAddress, text.clone(), |read| confidence::address(signs(read))));
+        fields.extend(field(&head[start..end], Kind::VendorAddress, text.clone(), |read| {
+            confidence::address(signs(read))
+        }));
         let rows: Vec<RowText<'_>> = head[start..end].iter().map(|r| RowText::new(r.lines.iter().copied())).collect();
         parts = parts::parts(&rows);
         if !parts.is_empty() {
@@ -98,6 +96,15 @@ fn field(rows: &[HeadRow<'_>], kind: Kind, text: String, sure: impl Fn(f32) -> f
         many => Quad::around(many)?,
     };
     Some(Field { kind, confidence: sure(confidence), label: None, value: Text { text, quad, confidence } })
+}
+
+/// A single sign apart from a long text is dirt or the edge of the paper.
+fn drop_stray(group: &mut Vec<&TextLine>) {
+    let [.., text, last] = group.as_slice() else { return };
+    let gap = last.quad.left() - text.quad.right();
+    if last.text.trim().chars().count() == 1 && text.text.chars().count() > 10 && gap > 0.6 * text.quad.height() {
+        group.pop();
+    }
 }
 
 /// Whether a word is so long that the recogniser must have lost a space.
@@ -121,6 +128,9 @@ fn head<'a>(layout: &Layout<'a>, first_amount_row: usize) -> Vec<HeadRow<'a>> {
                 Some(group) if joins => group.push(line),
                 _ => groups.push(vec![line]),
             }
+        }
+        for group in &mut groups {
+            drop_stray(group);
         }
         let longest = groups.into_iter().max_by_key(|g| g.iter().map(|l| letters_and_digits(&l.text).0).sum::<usize>());
         let Some(lines) = longest else { continue };

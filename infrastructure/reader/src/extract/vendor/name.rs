@@ -57,6 +57,8 @@ pub(super) fn name(head: &[HeadRow<'_>], address: Option<usize>) -> Option<Name>
         score += (15.0 * (row.height / usual - 1.0)).clamp(-5.0, 12.0);
         score -= (1.0 - row.confidence()) * 60.0;
         score -= if letters < 5 { 12.0 } else { 0.0 };
+        // Names begin with a capital; handwriting is read without any.
+        score -= if row.text.chars().any(char::is_uppercase) { 0.0 } else { 12.0 };
         if best.is_none_or(|(most, _)| score > most) {
             second = best.map_or(second, |(most, _)| most);
             best = Some((score, n));
