@@ -143,7 +143,7 @@ fn takes_front(rows: &[Parsed<'_>], headings: &Headings) -> bool {
         rows.iter().filter(|p| matches!(role(p), Role::Full | Role::Named) && p.label.is_none() && p.price.is_some())
     };
     let with = priced().filter(|p| p.front.is_some()).count();
-    headings.quantity_first() && with > 0 || 5 * with >= 4 * priced().count() && with > 0
+    with > 0 && (headings.quantity_first() || 5 * with >= 4 * priced().count())
 }
 
 struct Joiner<'a, 'b> {

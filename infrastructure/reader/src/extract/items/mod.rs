@@ -86,6 +86,7 @@ fn is_head(layout: &Layout<'_>, parsed: &Parsed<'_>) -> bool {
     let (letters, digits) = letters_and_digits(text);
     let date = layout.lines(parsed.row).any(|line| !dates::find(&line.text).is_empty() || dates::has_time(&line.text));
     let nothing = letters + digits < 2;
+    let only_code = parsed.code.is_some_and(|(from, to)| parsed.str((from, to)) == text.trim() && !text.contains('-'));
     // `Cashier: Ann`, but not `10384756: Soap  2.50`.
     let labelled = text.split_once(':').is_some_and(|(label, _)| letters_and_digits(label).0 >= 3);
     // `Till` … `9`
@@ -97,7 +98,7 @@ fn is_head(layout: &Layout<'_>, parsed: &Parsed<'_>) -> bool {
         || pair
         || number
         || labelled && parsed.price.is_none()
-        || vendor::stops_head(text) && parsed.count.is_none()
+        || vendor::stops_head(text) && parsed.count.is_none() && !only_code
 }
 
 /// The rows at which the things can end: those that a label calls a sum, a tax or a payment; and the likeliest.

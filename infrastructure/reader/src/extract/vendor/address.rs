@@ -65,7 +65,7 @@ fn is_street(text: &str) -> bool {
     let folded = fold(text);
     let mut words = folded.split(' ');
     let number = words.next().is_some_and(|w| (3..=5).contains(&w.len()) && w.chars().all(|c| c.is_ascii_digit()));
-    number && words.last().is_some_and(|w| STREETS.contains(&w))
+    number && words.next_back().is_some_and(|w| STREETS.contains(&w))
 }
 
 /// What English streets end with, folded.
