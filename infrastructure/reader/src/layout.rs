@@ -207,7 +207,7 @@ mod tests {
                 )
             })
             .collect();
-        Page { width: 600.0, height: 800.0, lines }
+        Page::new(600.0, 800.0, lines)
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! What is seen on a page: lines of text and where they are, in pixels, `y` downwards.
 
+pub mod projection;
+
+use projection::Projection;
+
 /// A point in pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
@@ -149,13 +153,64 @@ impl TextLine {
     }
 }
 
-/// A page of text.
+/// A page of text, level: its text runs from left to right and its rows are horizontal, however the picture lay.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
-    /// In pixels.
+    /// In level pixels.
     pub width: f32,
-    /// In pixels.
+    /// In level pixels.
     pub height: f32,
-    /// From top to bottom.
+    /// From top to bottom, in level pixels.
     pub lines: Vec<TextLine>,
+    /// From level pixels to shares of the file's own picture.
+    to_picture: Projection,
+}
+
+impl Page {
+    /// A page that fills its picture as it is.
+    #[must_use]
+    pub fn new(width: f32, height: f32, lines: Vec<TextLine>) -> Self {
+        let to_picture = Projection::scaling(1.0 / width.max(1.0), 1.0 / height.max(1.0));
+        Self { width, height, lines, to_picture }
+    }
+
+    /// A page that was levelled: `to_picture` takes its pixels to shares (0 to 1) of the picture's width and height.
+    #[must_use]
+    pub fn levelled(width: f32, height: f32, lines: Vec<TextLine>, to_picture: Projection) -> Self {
+        Self { width, height, lines, to_picture }
+    }
+
+    /// The corners of a place in the file's own picture, as shares (0 to 1) of its width and height, in the order of the
+    /// quad: the first one is where the text begins, also when the picture lies on its side.
+    #[must_use]
+    pub fn on_picture(&self, quad: &Quad) -> [Point; 4] {
+        quad.0.map(|corner| {
+            let p = self.to_picture.apply(corner);
+            Point::new(p.x.clamp(0.0, 1.0), p.y.clamp(0.0, 1.0))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_as_it_is_lies_on_its_picture_as_shares() {
+        let page = Page::new(400.0, 200.0, Vec::new());
+        let corners = page.on_picture(&Quad::upright(100.0, 50.0, 200.0, 250.0));
+        assert_eq!(corners[0], Point::new(0.25, 0.25));
+        assert_eq!(corners[2], Point::new(0.5, 1.0));
+    }
+
+    #[test]
+    fn a_page_read_from_a_picture_on_its_side_is_found_there() {
+        // Turned by 90° clockwise, the page's top left is the picture's top right.
+        let to_picture = Projection::affine([0.0, -1.0 / 200.0, 1.0], [1.0 / 400.0, 0.0, 0.0]);
+        let page = Page::levelled(400.0, 200.0, Vec::new(), to_picture);
+        let corners = page.on_picture(&Quad::upright(0.0, 0.0, 400.0, 50.0));
+        assert_eq!(corners[0], Point::new(1.0, 0.0));
+        assert_eq!(corners[1], Point::new(1.0, 1.0));
+        assert_eq!(corners[3], Point::new(0.75, 0.0));
+    }
 }

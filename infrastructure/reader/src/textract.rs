@@ -304,17 +304,12 @@ impl Wire<'_> {
     }
 
     fn geometry(&self, quad: &Quad) -> Geometry {
-        let share = |v: f32, whole: f32| (v / whole.max(1.0)).clamp(0.0, 1.0);
-        let (w, h) = (self.page.width, self.page.height);
-        let (left, top) = (share(quad.left(), w), share(quad.top(), h));
+        let corners = self.page.on_picture(quad);
+        let around = Quad(corners);
+        let (left, top) = (around.left(), around.top());
         Geometry {
-            bounding_box: BoundingBox {
-                width: share(quad.right(), w) - left,
-                height: share(quad.bottom(), h) - top,
-                left,
-                top,
-            },
-            polygon: quad.0.iter().map(|p| Corner { x: share(p.x, w), y: share(p.y, h) }).collect(),
+            bounding_box: BoundingBox { width: around.right() - left, height: around.bottom() - top, left, top },
+            polygon: corners.iter().map(|p| Corner { x: p.x, y: p.y }).collect(),
         }
     }
 

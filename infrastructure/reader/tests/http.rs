@@ -31,10 +31,10 @@ fn page() -> Page {
     let line = |text: &str, left: f32, top: f32, right: f32| {
         TextLine::new(text, 0.99, Quad::upright(left, top, right, top + 20.0))
     };
-    Page {
-        width: 400.0,
-        height: 600.0,
-        lines: vec![
+    Page::new(
+        400.0,
+        600.0,
+        vec![
             line("Gasthaus Adler GmbH", 100.0, 20.0, 300.0),
             line("Hauptstraße 12", 120.0, 45.0, 280.0),
             line("70173 Stuttgart", 120.0, 70.0, 280.0),
@@ -47,7 +47,7 @@ fn page() -> Page {
             line("MwSt 19%", 20.0, 240.0, 140.0),
             line("4,12", 330.0, 240.0, 380.0),
         ],
-    }
+    )
 }
 
 async fn start(engine: impl ReadPage) -> String {

@@ -21,7 +21,7 @@ fn receipt(drawn: &str) -> Expense {
             column += width + 2;
         }
     }
-    expense(&Page { width: 500.0, height: drawn.lines().count() as f32 * 30.0, lines })
+    expense(&Page::new(500.0, drawn.lines().count() as f32 * 30.0, lines))
 }
 
 fn expect(found: &Expense, expected: &[(Kind, &str)]) {

@@ -109,7 +109,7 @@ fn answer() -> Value {
         line("Rückgeld", 20.0, 12.0, 110.0),
         line("4,20", 330.0, 12.0, 380.0),
     ];
-    let page = Page { width: 400.0, height: 600.0, lines };
+    let page = Page::new(400.0, 600.0, lines);
     serde_json::to_value(AnalyzeExpenseResponse::new(&page, &expense(&page))).expect("is JSON")
 }
 

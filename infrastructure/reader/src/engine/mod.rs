@@ -155,7 +155,7 @@ impl ReadPage for Engine {
     fn read_page(&self, file: &[u8]) -> Result<Page, ReadError> {
         let picture = picture::decode(file)?;
         let lines = self.lines(&picture).map_err(|e| ReadError::Internal(e.to_string()))?;
-        Ok(Page { width: picture.width() as f32, height: picture.height() as f32, lines })
+        Ok(Page::new(picture.width() as f32, picture.height() as f32, lines))
     }
 }
 

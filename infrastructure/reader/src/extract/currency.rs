@@ -271,7 +271,7 @@ mod tests {
 
     fn read(rows: &[&str]) -> Option<&'static str> {
         let lines = rows.iter().map(|t| TextLine::new(*t, 0.98, Quad::upright(0.0, 0.0, 200.0, 20.0))).collect();
-        let page = Page { width: 300.0, height: 300.0, lines };
+        let page = Page::new(300.0, 300.0, lines);
         let amounts: Vec<Amount> = rows.iter().flat_map(|t| amounts::find(t, Decimal::Point)).collect();
         find(&page, &amounts.iter().collect::<Vec<_>>()).map(|f| f.code)
     }

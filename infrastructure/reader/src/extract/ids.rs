@@ -94,7 +94,7 @@ mod tests {
         let line = |(n, text): (usize, &&str)| {
             TextLine::new(*text, 0.98, Quad::upright(n as f32 * 300.0, 10.0, n as f32 * 300.0 + 200.0, 32.0))
         };
-        let page = Page { width: 700.0, height: 100.0, lines: cells.iter().enumerate().map(line).collect() };
+        let page = Page::new(700.0, 100.0, cells.iter().enumerate().map(line).collect());
         field(&Layout::new(&page)).map(|f| f.value.text)
     }
 

@@ -230,7 +230,7 @@ mod tests {
             .iter()
             .map(|&(t, left, right)| TextLine::new(t, 0.98, Quad::upright(left, 0.0, right, 20.0)))
             .collect();
-        let page = Page { width: 500.0, height: 100.0, lines };
+        let page = Page::new(500.0, 100.0, lines);
         Headings::find(&Layout::new(&page))
     }
 

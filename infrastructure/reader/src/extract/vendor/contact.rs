@@ -107,7 +107,7 @@ mod tests {
             let top = n as f32 * 30.0;
             TextLine::new(*text, 0.98, Quad::upright(10.0, top, 10.0 + 10.0 * text.len() as f32, top + 22.0))
         };
-        Page { width: 500.0, height: 600.0, lines: rows.iter().enumerate().map(line).collect() }
+        Page::new(500.0, 600.0, rows.iter().enumerate().map(line).collect())
     }
 
     fn read(rows: &[&str], find: fn(&Layout<'_>) -> Option<Field>) -> Option<String> {

@@ -110,7 +110,7 @@ mod tests {
 
     fn read(row: &str) -> Vec<(Kind, String)> {
         let line = TextLine::new(row, 0.98, Quad::upright(10.0, 10.0, 400.0, 32.0));
-        let page = Page { width: 500.0, height: 600.0, lines: vec![line] };
+        let page = Page::new(500.0, 600.0, vec![line]);
         fields(&Layout::new(&page)).into_iter().map(|f| (f.kind, f.value.text)).collect()
     }
 
