@@ -4,6 +4,7 @@ use super::columns::Headings;
 use super::row::{Count, Number, Parsed, Span, Style, makes};
 use super::says_nothing;
 use crate::extract::labels::Label;
+use crate::extract::words::{fold, says_any};
 use crate::layout::Layout;
 use crate::page::Quad;
 
@@ -30,6 +31,26 @@ pub(super) struct Reduction<'a, 'b> {
 /// A gap between cells, in heights of the print, that no name has within it.
 pub(super) const WIDE: f32 = 2.5;
 
+/// Words of amounts between the things that are none, folded.
+const NOT_BOUGHT: &[&str] = &[
+    "saved",
+    "save",
+    "saving",
+    "savings",
+    "points",
+    "ersparnis",
+    "gespart",
+    "sparen",
+    "economise",
+    "ahorrado",
+    "jimat",
+    "suggested",
+    "qty",
+    "quantity",
+    "supplies",
+    "deposit",
+];
+
 /// What a row can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
@@ -53,7 +74,7 @@ fn role(p: &Parsed<'_>) -> Role {
     match (p.price, named) {
         (Some(price), _) if price.thousandths == 0 && !named => Role::Blank,
         (Some(_), true) if p.label == Some(Label::Discount) => Role::Less,
-        (Some(_), true) if p.label == Some(Label::Other) => Role::Blank,
+        (Some(_), true) if p.label == Some(Label::Other) && says_any(&fold(&p.text.text), NOT_BOUGHT) => Role::Blank,
         // Where nothing is given back on the whole, what is negative takes something off.
         (Some(price), true) if price.thousandths < 0 && !refund => Role::Less,
         (Some(_), true) => Role::Full,
@@ -64,7 +85,7 @@ fn role(p: &Parsed<'_>) -> Role {
         }
         (None, true) if p.count.is_some_and(|c| c.unit.is_some()) => Role::Detail,
         // A label and its value far apart: `Till` … `9`.
-        (None, true) if p.text.widest_gap() > WIDE => Role::Blank,
+        (None, true) if p.text.widest_gap() > WIDE && p.code.is_none() => Role::Blank,
         (None, true) => Role::Named,
         (None, false) if p.code.is_some() => Role::Detail,
         (None, false) => Role::Blank,
@@ -213,7 +234,8 @@ impl<'a: 'b, 'b> Joiner<'a, 'b> {
         };
         let text = below.words.map_or("", |s| below.str(s));
         // A unit or the rest of a word alone names nothing.
-        if text.starts_with(char::is_lowercase) || text.chars().count() <= 4 {
+        let measure = text.starts_with(|c: char| c.is_ascii_digit()) && below.front.is_none();
+        if text.starts_with(char::is_lowercase) || measure || text.chars().count() <= 4 {
             return true;
         }
         let letters = text.chars().count().max(1) as f32;

@@ -63,7 +63,7 @@ pub(super) struct Style {
 
 static TIMES: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&format!(
-        r"(?i)(?P<q>-?\d{{1,4}}(?:[.,]\d{{1,3}})?)\s*(?P<m>kg|g|lbs?|oz|l|ltrs?|lit(?:er|re)?s?|pcs?|stk|st|hrs?|h|uds?|u|units?|nights?|nächte|nuits?|noches?)?\.?\s*(?:[x×*@]|à)\s*(?P<u>(?:{SIGNS}\s?)?(?:\d{{1,3}}(?:[.,' ]\d{{3}})+[.,]\d{{2,3}}|\d+[.,]\s?\d{{2,3}}|\d{{1,3}}(?:[.,]\d{{3}})+|\d+)(?:\s?(?:{SIGNS}))?)(?P<per>\s*/\s*[a-z]{{1,5}}\.?)?"
+        r"(?i)(?P<q>-?\d{{1,4}}(?:[.,]\d{{1,3}})?)\s*(?P<m>kg|g|lbs?|oz|l|ltrs?|lit(?:er|re)?s?|pcs?|stk|st|hrs?|h|uds?|u|units?|nights?|nächte|nuits?|noches?)?\.?\s*(?:[x×*@]|à)\s*(?P<u>(?:{SIGNS}\s?|[P₱])?(?:\d{{1,3}}(?:[.,' ]\d{{3}})+[.,]\d{{2,3}}|\d+[.,]\s?\d{{2,3}}|\d{{1,3}}(?:[.,]\d{{3}})+|\d+)(?:\s?(?:{SIGNS}))?)(?P<per>\s*/\s*[a-z]{{1,5}}\.?)?"
     ))
     .expect("a constant pattern")
 });
@@ -75,6 +75,9 @@ static BEHIND: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?i)\s(?:[x×*]\s?(?P<q>\d{1,2}))$").expect("a constant pattern"));
 static CODE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^(?P<code>[A-Z]{0,3}\d[\d-]{4,})(?:\s|$)").expect("a constant pattern"));
+/// Eight to fourteen digits, as article numbers (GTIN) have.
+static LAST_CODE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"[A-Za-z]\S*\s+(?P<code>\d{8,14})\s*$").expect("a constant pattern"));
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&format!(r"(?:^|\s)(?P<n>(?:{SIGNS}\s?)?-?\d{{1,3}}(?:[.,']\d{{3}})*(?:[.,]\d{{1,3}})?|\d{{1,6}}(?:[.,]\d{{1,3}})?)(?:\s|$)"))
         .expect("a constant pattern")
@@ -113,6 +116,7 @@ impl<'a> Parsed<'a> {
             taken.extend(parsed.by_columns(end, style, headings));
         }
         parsed.take_front(end, &mut taken);
+        parsed.take_last_code(&mut taken);
         parsed.words = words(&whole, &taken);
         parsed.take_behind();
         parsed.label = parsed.words.and_then(|(from, to)| label(&whole[from..to]));
@@ -213,6 +217,17 @@ impl<'a> Parsed<'a> {
             let number = Number { span, thousandths, decimals, signed: false };
             self.front = Some((number, !x.as_str().trim().is_empty()));
         }
+    }
+
+    /// A code behind the words of a row without an amount.
+    fn take_last_code(&mut self, taken: &mut Vec<Span>) {
+        if self.price.is_some() || self.code.is_some() {
+            return;
+        }
+        let Some(code) = LAST_CODE.captures(&self.text.text).and_then(|hit| hit.name("code")) else { return };
+        let span = (code.start(), code.end());
+        self.code = Some(span);
+        taken.push(span);
     }
 
     /// Believes the number in front: the words begin behind it.

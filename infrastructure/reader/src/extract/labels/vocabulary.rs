@@ -333,6 +333,7 @@ pub(super) const TENDER: &[&str] = &[
     "cash",
     "tender",
     "tendered",
+    "tend",
     "paid",
     "pay",
     "payment",

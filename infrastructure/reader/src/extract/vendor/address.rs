@@ -56,6 +56,10 @@ pub(super) fn begins_as_street(text: &str) -> bool {
     NUMBERED.is_match(first) || STREET_NUMBER.is_match(first) || says_any(&fold(first), PLACES)
 }
 
+/// An amount of money: such a row is no part of an address.
+static AMOUNT: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?:^|[^\d.,/-])\d+[.,]\d{2}(?:$|[^\d.,/-])").expect("a constant pattern"));
+
 fn has_town_first(text: &str) -> bool {
     TOWN_FIRST.is_match(PLOT.replace_all(text, " ").trim_end())
 }
@@ -108,7 +112,9 @@ pub(super) fn stops(text: &str) -> bool {
     let first = words.next().unwrap_or_default();
     let second = words.next().unwrap_or_default();
     let two = format!("{first} {second}");
-    STOPS.contains(&first)
+    // `ST# 1477 TE# 20`: numbers of the till, not of a house.
+    text.matches('#').count() > 1
+        || STOPS.contains(&first)
         || STOPS.contains(&two.as_str())
         || text.contains('@')
         || folded.contains("www")
@@ -165,7 +171,7 @@ fn address_score(text: &str) -> u32 {
 pub(super) fn begins_address(head: &[HeadRow<'_>], n: usize) -> bool {
     let text = &head[n].text;
     let (letters, _) = letters_and_digits(text);
-    if stops(text) || letters < 2 || says_any(&fold(text), NOT_NAMES) {
+    if stops(text) || AMOUNT.is_match(text) || letters < 2 || says_any(&fold(text), NOT_NAMES) {
         return false;
     }
     if has_form(text) && !has_postcode(text) && !NUMBERED.is_match(text) {
