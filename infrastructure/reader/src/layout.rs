@@ -1,6 +1,77 @@
 //! From scattered lines to printed rows: what stands side by side on paper belongs together.
 
-use crate::page::{Page, TextLine};
+use crate::page::{Page, Quad, TextLine};
+
+/// What stands between the cells of a row when it is read as one text.
+pub const GAP: &str = "  ";
+
+/// One row as one text, of which every part knows where it stands.
+#[derive(Debug, Clone)]
+pub struct RowText<'a> {
+    /// The cells from left to right with [`GAP`] between them.
+    pub text: String,
+    cells: Vec<Cell<'a>>,
+}
+
+/// A cell and the bytes it has in the text of its row.
+#[derive(Debug, Clone)]
+struct Cell<'a> {
+    line: &'a TextLine,
+    from: usize,
+    to: usize,
+}
+
+impl<'a> RowText<'a> {
+    /// Several cells, from left to right, as one text.
+    pub fn new(lines: impl IntoIterator<Item = &'a TextLine>) -> Self {
+        let mut row = Self { text: String::new(), cells: Vec::new() };
+        for line in lines {
+            if !row.text.is_empty() {
+                row.text.push_str(GAP);
+            }
+            let from = row.text.len();
+            row.text.push_str(&line.text);
+            row.cells.push(Cell { line, from, to: row.text.len() });
+        }
+        row
+    }
+
+    /// The widest gap between neighbouring cells, in heights of the print.
+    #[must_use]
+    pub fn widest_gap(&self) -> f32 {
+        let gap = |pair: &[Cell<'_>]| match pair {
+            [a, b] => (b.line.quad.left() - a.line.quad.right()) / a.line.quad.height().max(1.0),
+            _ => 0.0,
+        };
+        self.cells.windows(2).map(gap).fold(0.0, f32::max)
+    }
+
+    /// Text, place and confidence of the bytes `from..to`; `None` if no cell has part in them.
+    #[must_use]
+    pub fn part(&self, from: usize, to: usize) -> Option<(String, Quad, f32)> {
+        let mut texts = Vec::new();
+        let mut quads = Vec::new();
+        let mut confidence = 1.0_f32;
+        for cell in &self.cells {
+            let (start, end) = (from.max(cell.from), to.min(cell.to));
+            let Some(text) = (start < end).then(|| &self.text[start..end]) else { continue };
+            let kept = text.trim();
+            if kept.is_empty() {
+                continue;
+            }
+            let start = start + (text.len() - text.trim_start().len());
+            let first = self.text[cell.from..start].chars().count();
+            texts.push(kept);
+            quads.push(cell.line.part(first, first + kept.chars().count()));
+            confidence = confidence.min(cell.line.confidence);
+        }
+        let quad = match quads.as_slice() {
+            [one] => *one,
+            many => Quad::around(many)?,
+        };
+        Some((texts.join(" "), quad, confidence))
+    }
+}
 
 /// One printed row.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,6 +143,12 @@ impl<'a> Layout<'a> {
     /// The lines of a row, from left to right.
     pub fn lines(&self, row: usize) -> impl Iterator<Item = &'a TextLine> + '_ {
         self.rows[row].cells.iter().map(|&n| &self.page.lines[n])
+    }
+
+    /// A row as one text that knows its places.
+    #[must_use]
+    pub fn row_text(&self, row: usize) -> RowText<'a> {
+        RowText::new(self.lines(row))
     }
 
     /// All of a row's text.

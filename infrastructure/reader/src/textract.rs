@@ -223,11 +223,7 @@ impl AnalyzeExpenseResponse {
                     .items
                     .iter()
                     .map(|item| LineItem {
-                        line_item_expense_fields: item
-                            .fields
-                            .iter()
-                            .map(|f| wire.field(f, f.kind.name(), false))
-                            .collect(),
+                        line_item_expense_fields: item.fields.iter().map(|f| wire.field(f, false)).collect(),
                     })
                     .collect(),
             }]
@@ -251,37 +247,51 @@ struct Wire<'a> {
 }
 
 impl Wire<'_> {
-    /// Textract answers a party's data twice: as `NAME` with the group `VENDOR`, and as `VENDOR_NAME`.
+    /// Textract answers a party's data twice: in a group `VENDOR` as `NAME` and `ADDRESS` with the address's parts, and as
+    /// `VENDOR_NAME` and `VENDOR_ADDRESS`.
     fn summary(&self) -> Vec<ExpenseField> {
-        let grouped = self.expense.fields.iter().filter_map(|f| {
-            let name = match f.kind {
-                Kind::VendorName => "NAME",
-                Kind::VendorAddress => "ADDRESS",
-                _ => return None,
-            };
-            Some(self.field(f, name, true))
-        });
-        let plain = self.expense.fields.iter().map(|f| self.field(f, f.kind.name(), false));
-        grouped.chain(plain).collect()
+        let of = |kind: Kind| self.expense.fields.iter().filter(move |f| f.kind == kind);
+        let address = of(Kind::VendorAddress).map(|f| self.grouped("ADDRESS", f.confidence, &f.value));
+        let believed = of(Kind::VendorAddress).map(|f| f.confidence).fold(1.0, f32::min);
+        let parts = self.expense.address.iter().map(|(part, text)| self.grouped(part.name(), believed, text));
+        let name = of(Kind::VendorName).map(|f| self.grouped("NAME", f.confidence, &f.value));
+        let plain = self.expense.fields.iter().map(|f| self.field(f, f.kind.is_amount()));
+        address.chain(parts).chain(name).chain(plain).collect()
     }
 
-    fn field(&self, field: &extract::Field, name: &str, grouped: bool) -> ExpenseField {
-        let currency = self.expense.currency.as_ref().filter(|_| field.kind.is_amount());
+    /// A part of what is known of the vendor.
+    fn grouped(&self, name: &str, confidence: f32, value: &extract::Text) -> ExpenseField {
+        let group = GroupProperty { types: vec!["VENDOR".to_owned()], id: self.vendor.clone() };
+        ExpenseField { group_properties: vec![group], ..self.expense_field(name, confidence, None, value) }
+    }
+
+    /// A field; the currency stands only at amounts of the summary.
+    fn field(&self, field: &extract::Field, with_currency: bool) -> ExpenseField {
+        let currency = self.expense.currency.as_ref().filter(|_| with_currency);
         ExpenseField {
-            r#type: ExpenseType { text: name.to_owned(), confidence: percent(field.confidence) },
-            label_detection: field.label.as_ref().map(|l| self.detection(l)),
+            currency: currency.map(|c| Currency { code: c.code.to_owned(), confidence: percent(c.confidence) }),
+            ..self.expense_field(field.kind.name(), field.confidence, field.label.as_ref(), &field.value)
+        }
+    }
+
+    fn expense_field(
+        &self,
+        name: &str,
+        confidence: f32,
+        label: Option<&extract::Text>,
+        value: &extract::Text,
+    ) -> ExpenseField {
+        ExpenseField {
+            r#type: ExpenseType { text: name.to_owned(), confidence: percent(confidence) },
+            label_detection: label.map(|l| self.detection(l)),
             // Reviewers are picked by this number: it must not be higher than what the field itself is believed.
             value_detection: Detection {
-                confidence: percent(field.confidence.min(field.value.confidence)),
-                ..self.detection(&field.value)
+                confidence: percent(confidence.min(value.confidence)),
+                ..self.detection(value)
             },
             page_number: 1,
-            currency: currency.map(|c| Currency { code: c.code.to_owned(), confidence: percent(c.confidence) }),
-            group_properties: if grouped {
-                vec![GroupProperty { types: vec!["VENDOR".to_owned()], id: self.vendor.clone() }]
-            } else {
-                Vec::new()
-            },
+            currency: None,
+            group_properties: Vec::new(),
         }
     }
 

@@ -18,6 +18,8 @@ pub enum Decimal {
 pub struct Amount {
     /// In hundredths of the unit.
     pub cents: i64,
+    /// In thousandths of the unit: some currencies and all prices of fuel need them.
+    pub thousandths: i64,
     /// How many decimals were printed.
     pub decimals: usize,
     /// The currency sign or code beside it, as printed.
@@ -38,7 +40,7 @@ impl Amount {
     }
 }
 
-const SIGNS: &str = r"(?:RM|MYR|EUR|USD|GBP|CHF|SEK|NOK|DKK|ISK|PLN|CZK|HUF|RON|BGN|TRY|UAH|CAD|AUD|NZD|SGD|JPY|INR|ZAR|THB|IDR|PHP|HKD|AED|BRL|MXN|US\$|S\$|A\$|C\$|HK\$|NZ\$|R\$|Fr\.|kr\.?|KR|z[łl]|ZŁ|ZL|K[čc]|KČ|Ft|lei|LEI|Rp|[€$£¥₹₺₴₽₩₪฿])";
+pub(super) const SIGNS: &str = r"(?:RM|MYR|KWD|KD|BHD|OMR|JOD|TND|EUR|USD|GBP|CHF|SEK|NOK|DKK|ISK|PLN|CZK|HUF|RON|BGN|TRY|UAH|CAD|AUD|NZD|SGD|JPY|INR|ZAR|THB|IDR|PHP|HKD|AED|BRL|MXN|US\$|S\$|A\$|C\$|HK\$|NZ\$|R\$|Fr\.|kr\.?|KR|z[łl]|ZŁ|ZL|K[čc]|KČ|Ft|lei|LEI|Rp|[€$£¥₹₺₴₽₩₪฿])";
 
 static AMOUNT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&format!(
@@ -71,6 +73,27 @@ pub fn decimal_style<'a>(texts: impl IntoIterator<Item = &'a str>) -> Decimal {
     if commas > points { Decimal::Comma } else { Decimal::Point }
 }
 
+/// How many decimals amounts of the page have: two nearly everywhere, three where a thousandth is the smallest coin
+/// (Kuwait, Bahrain, Oman, Jordan, Tunisia), none where the unit is (Japan, Korea, Iceland, Hungary).
+#[must_use]
+pub fn usual_decimals<'a>(texts: impl IntoIterator<Item = &'a str>, style: Decimal) -> usize {
+    let mut counts = [0usize; 4];
+    for text in texts {
+        for amount in find(text, style) {
+            // A bare whole number may be anything; with a currency's sign it is an amount.
+            if amount.decimals > 0 || amount.sign.is_some() {
+                counts[amount.decimals.min(3)] += 1;
+            }
+        }
+    }
+    let [none, _, two, three] = counts;
+    match () {
+        () if two >= none && 2 * two >= three || two + none + three == 0 => 2,
+        () if three > none => 3,
+        () => 0,
+    }
+}
+
 /// Every amount in a text, from left to right. Dates, times, percentages, codes and sizes are none.
 #[must_use]
 pub fn find(text: &str, style: Decimal) -> Vec<Amount> {
@@ -86,10 +109,9 @@ pub fn find(text: &str, style: Decimal) -> Vec<Amount> {
         let sign = before.or(behind);
         let start = match before {
             Some(m) => m.start().min(hit.name("minus").map_or(m.start(), |n| n.start())),
-            None => hit
-                .name("minus")
-                .filter(|m| !text[..m.start()].trim_end().ends_with(':'))
-                .map_or(number.start(), |m| m.start()),
+            None => {
+                hit.name("minus").filter(|m| !text[..m.start()].ends_with(':')).map_or(number.start(), |m| m.start())
+            }
         };
         let end = match (&behind, hit.name("minus_after")) {
             (Some(m), _) => m.end(),
@@ -107,14 +129,15 @@ pub fn find(text: &str, style: Decimal) -> Vec<Amount> {
         if printed.starts_with(['.', ',']) && !alone {
             continue;
         }
-        let Some((cents, decimals)) = value(printed, style) else {
+        let Some((thousandths, decimals)) = value(printed, style) else {
             continue;
         };
         // `:-51.88` is a colon and a smudge.
-        let minus = hit.name("minus").filter(|m| !text[..m.start()].trim_end().ends_with(':'));
+        let minus = hit.name("minus").filter(|m| !text[..m.start()].ends_with(':'));
         let negative = minus.is_some() || hit.name("minus_after").is_some();
         found.push(Amount {
-            cents: if negative { -cents } else { cents },
+            cents: if negative { -thousandths / 10 } else { thousandths / 10 },
+            thousandths: if negative { -thousandths } else { thousandths },
             decimals,
             sign: sign.map(|m| m.as_str().trim().to_owned()),
             start: text[..start].chars().count(),
@@ -169,8 +192,8 @@ fn stands_free(text: &str, start: usize, end: usize, printed: &str) -> bool {
     }
 }
 
-/// Hundredths and printed decimals.
-fn value(printed: &str, style: Decimal) -> Option<(i64, usize)> {
+/// Thousandths and printed decimals.
+pub(super) fn value(printed: &str, style: Decimal) -> Option<(i64, usize)> {
     let printed =
         printed.trim_end_matches('-').trim_end_matches(['.', ',']).replace(':', ".").replace([' ', '\'', '’'], "");
     let separators: Vec<(usize, char)> = printed.char_indices().filter(|(_, c)| matches!(c, '.' | ',')).collect();
@@ -192,13 +215,13 @@ fn value(printed: &str, style: Decimal) -> Option<(i64, usize)> {
         return None;
     }
     let number: i64 = digits.parse().ok()?;
-    let cents = match decimals {
-        0 => number.checked_mul(100)?,
-        1 => number.checked_mul(10)?,
-        2 => number,
-        _ => number / 10i64.pow(u32::try_from(decimals).ok()? - 2),
+    let thousandths = match decimals {
+        0 => number.checked_mul(1000)?,
+        1 => number.checked_mul(100)?,
+        2 => number.checked_mul(10)?,
+        _ => number / 10i64.pow(u32::try_from(decimals).ok()? - 3),
     };
-    Some((cents, decimals))
+    Some((thousandths, decimals))
 }
 
 /// Letters that stand where digits must: `RMO.28`, `15.9B`. Keeps the number of characters.
@@ -301,6 +324,14 @@ mod tests {
         assert_eq!(found[0].sign.as_deref(), Some("EUR"));
         let found = find("1 x 5.50 5.50", Decimal::Point);
         assert_eq!(found.iter().map(|a| a.cents).collect::<Vec<_>>(), [100, 550, 550]);
+    }
+
+    #[test]
+    fn the_page_decides_how_many_decimals_are_usual() {
+        assert_eq!(usual_decimals(["1.50", "0.532 kg x 3.99", "¥ 3"], Decimal::Point), 2);
+        assert_eq!(usual_decimals(["KD 1.250", "0.750", "2.000"], Decimal::Point), 3);
+        assert_eq!(usual_decimals(["¥1,200", "¥300", "¥ 900"], Decimal::Point), 0);
+        assert_eq!(usual_decimals([], Decimal::Point), 2);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::words::{fold, says_any};
-use super::{Field, Kind, Text};
+use super::{Field, Kind, Text, confidence};
 use crate::layout::Layout;
 
 /// A date found in a text.
@@ -50,6 +50,14 @@ static COMPACT_DAY_FIRST: LazyLock<Regex> = LazyLock::new(|| {
 static TIME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\b\d{1,2}[:.]\d{2}(:\d{2})?\b").expect("a constant pattern"));
 
+static CLOCK: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?:^|[^\d:])(?:[01]?\d|2[0-3]):[0-5]\d(?:$|[^\d])").expect("a constant pattern"));
+
+/// Whether a text has a time of day in it.
+pub(super) fn has_time(text: &str) -> bool {
+    CLOCK.is_match(text)
+}
+
 const LABELS: &[&str] = &[
     "date",
     "datum",
@@ -70,7 +78,42 @@ const LABELS: &[&str] = &[
     "rechnungsdatum",
     "belegdatum",
 ];
+/// Words beside the day by which to pay, folded.
+const DUE: &[&str] = &[
+    "due",
+    "due date",
+    "payment due",
+    "pay by",
+    "payable by",
+    "fallig",
+    "faellig",
+    "fallig am",
+    "falligkeit",
+    "zahlbar bis",
+    "zahlungsziel",
+    "echeance",
+    "date d echeance",
+    "d echeance",
+    "a regler avant",
+    "vencimiento",
+    "fecha de vencimiento",
+    "scadenza",
+    "vervaldatum",
+    "akhir bayaran",
+    "tarikh akhir",
+];
 const OTHER_DAYS: &[&str] = &[
+    "please pay by",
+    "zahlbar",
+    "falligkeit",
+    "regler avant",
+    "akhir",
+    "abreise",
+    "anreise",
+    "arrival",
+    "departure",
+    "check in",
+    "check out",
     "due",
     "due date",
     "exp",
@@ -173,42 +216,133 @@ fn push(found: &mut Vec<Date>, text: &str, folded: &str, hit: &regex::Captures<'
     found.push(Date { text: text.chars().skip(start).take(end - start).collect(), start, end, clear });
 }
 
-/// The most likely date of the receipt.
-pub(super) fn field(layout: &Layout<'_>) -> Option<Field> {
-    let mut best: Option<(f32, Field)> = None;
-    for n in 0..layout.rows.len() {
-        let row = fold(&layout.text(n));
-        let above = if n > 0 { fold(&layout.text(n - 1)) } else { String::new() };
-        for line in layout.lines(n) {
-            for date in find(&line.text) {
-                let own = fold(&line.text.chars().take(date.start).collect::<String>());
-                let mut score = 10.0 - 3.0 * n as f32 / layout.rows.len() as f32;
-                let labelled = says_any(&row, LABELS);
-                score += if labelled { 6.0 } else { 0.0 };
-                score += if !labelled && says_any(&above, LABELS) { 2.0 } else { 0.0 };
-                score += if TIME.is_match(&layout.text(n).replace(&date.text, " ")) { 3.0 } else { 0.0 };
-                score += if date.clear { 2.0 } else { 0.0 };
-                score -= if says_any(&own, OTHER_DAYS) || says_any(&row, OTHER_DAYS) { 9.0 } else { 0.0 };
-                score += line.confidence;
-                if best.as_ref().is_none_or(|(most, _)| score > *most) {
-                    let label = layout
-                        .lines(n)
-                        .find(|l| says_any(&fold(&l.text), LABELS) && find(&l.text).is_empty())
-                        .map(Text::whole);
-                    best = Some((
-                        score,
-                        Field {
-                            kind: Kind::Date,
-                            confidence: line.confidence * if score > 12.0 { 0.98 } else { 0.85 },
-                            label,
-                            value: Text::part(line, date.start, date.end),
-                        },
-                    ));
-                }
-            }
+/// Whether day or month stands first in a date of digits alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// `31/12/2025`
+    DayFirst,
+    /// `12/31/2025`
+    MonthFirst,
+    /// Nothing on the receipt tells.
+    Open,
+}
+
+/// How dates of digits alone are to be read on this page: any date that can be read in one way only decides, else the
+/// currency's country. Nothing else is asked: where this leaves it open, a person has to.
+#[must_use]
+pub fn order<'a>(texts: impl IntoIterator<Item = &'a str>, currency: Option<&str>) -> Order {
+    let (mut day, mut month) = (0, 0);
+    for date in texts.into_iter().flat_map(find) {
+        if let Some((a, b)) = digits(&date.text) {
+            day += u32::from(a > 12 && b <= 12);
+            month += u32::from(b > 12 && a <= 12);
         }
     }
-    best.map(|(_, field)| field)
+    match (day, month, currency) {
+        (1.., 0, _) => Order::DayFirst,
+        (0, 1.., _) | (0, 0, Some("USD")) => Order::MonthFirst,
+        // Canadians write both.
+        (0, 0, Some(code)) if code != "CAD" => Order::DayFirst,
+        _ => Order::Open,
+    }
+}
+
+/// The two numbers in front of the year, if both are digits and the year does not stand first.
+fn digits(date: &str) -> Option<(u32, u32)> {
+    let hit = NUMERIC.captures(date)?;
+    (hit["a"].len() <= 2).then(|| Some((hit["a"].parse().ok()?, hit["b"].parse().ok()?)))?
+}
+
+/// Whether a date can be read as two days: `05/03/2025` where nothing tells which number is the month. Points stand
+/// between day and month only where the day comes first.
+#[must_use]
+pub fn is_ambiguous(date: &str, order: Order) -> bool {
+    let open = |(a, b): (u32, u32)| a <= 12 && b <= 12 && a != b;
+    order == Order::Open && !date.contains('.') && digits(date).is_some_and(open)
+}
+
+/// What is seen of a date.
+struct Candidate {
+    score: f32,
+    field: Field,
+}
+
+/// The most likely date of the receipt, and the day by which to pay. The text stays as printed, since an answer has no
+/// place to say how it is read; a date that can be read as two days is sure by less than a half.
+pub(super) fn fields(layout: &Layout<'_>, currency: Option<&str>) -> Vec<Field> {
+    let order = order(layout.page.lines.iter().map(|l| l.text.as_str()), currency);
+    let mut found: Vec<Field> = Vec::new();
+    let best = (0..layout.rows.len())
+        .flat_map(|n| candidates(layout, n))
+        .reduce(|best, next| if next.score > best.score { next } else { best });
+    if let Some(Candidate { score, mut field }) = best {
+        field.confidence = confidence::date(score, field.value.confidence, is_ambiguous(&field.value.text, order));
+        found.push(field);
+    }
+    found.extend((0..layout.rows.len()).find_map(|n| due(layout, n, order)));
+    found
+}
+
+fn candidates(layout: &Layout<'_>, n: usize) -> Vec<Candidate> {
+    let row = fold(&layout.text(n));
+    let above = if n > 0 { fold(&layout.text(n - 1)) } else { String::new() };
+    let mut found = Vec::new();
+    for line in layout.lines(n) {
+        for date in find(&line.text) {
+            let own = fold(&line.text.chars().take(date.start).collect::<String>());
+            let mut score = 10.0 - 3.0 * n as f32 / layout.rows.len() as f32;
+            let labelled = says_any(&row, LABELS);
+            score += if labelled { 6.0 } else { 0.0 };
+            score += if !labelled && says_any(&above, LABELS) { 2.0 } else { 0.0 };
+            score += if TIME.is_match(&layout.text(n).replace(&date.text, " ")) { 3.0 } else { 0.0 };
+            score += if date.clear { 2.0 } else { 0.0 };
+            score -= if says_any(&own, OTHER_DAYS) || says_any(&row, OTHER_DAYS) { 9.0 } else { 0.0 };
+            score += line.confidence;
+            let label = layout
+                .lines(n)
+                .find(|l| says_any(&fold(&l.text), LABELS) && find(&l.text).is_empty())
+                .map(Text::whole)
+                .or_else(|| label_before(line, date.start));
+            let mut value = Text::part(line, date.start, date.end);
+            value.text = repaired(&value.text);
+            found.push(Candidate { score, field: Field { kind: Kind::Date, confidence: 0.0, label, value } });
+        }
+    }
+    found
+}
+
+/// The label in front of a date in the same line.
+fn label_before(line: &crate::page::TextLine, start: usize) -> Option<Text> {
+    let words: String = line.text.chars().take(start).collect();
+    let length = words.trim_end().chars().count();
+    says_any(&fold(&words), LABELS).then(|| Text::part(line, 0, length))
+}
+
+/// A separator that the recogniser lost: `14May/2017`.
+fn repaired(date: &str) -> String {
+    static LOST: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^(?P<d>\d{1,2})(?P<m>[A-Za-z]{3,9})(?P<s>[-/.])(?P<y>\d{2,4})$").expect("a constant pattern")
+    });
+    LOST.replace(date, "${d}${s}${m}${s}${y}").into_owned()
+}
+
+/// The day by which to pay, if the row says so.
+fn due(layout: &Layout<'_>, n: usize, order: Order) -> Option<Field> {
+    let row = layout.row_text(n);
+    if !says_any(&fold(&row.text), DUE) {
+        return None;
+    }
+    layout.lines(n).find_map(|line| {
+        let date = find(&line.text).pop()?;
+        let value = Text::part(line, date.start, date.end);
+        let label = layout.lines(n).find(|l| says_any(&fold(&l.text), DUE)).map(|l| {
+            let own = find(&l.text).first().map_or(usize::MAX, |d| d.start);
+            Text::part(l, 0, l.text.chars().take(own).collect::<String>().trim_end().chars().count())
+        });
+        let ambiguous = is_ambiguous(&value.text, order);
+        let confidence = confidence::date(16.0, value.confidence, ambiguous);
+        Some(Field { kind: Kind::DueDate, confidence, label, value })
+    })
 }
 
 #[cfg(test)]
@@ -244,6 +378,31 @@ mod tests {
         ] {
             assert_eq!(texts(text), [expected], "{text}");
         }
+    }
+
+    #[test]
+    fn another_date_or_the_country_tells_which_number_is_the_day() {
+        assert_eq!(order(["05/03/2025", "Exit 14/03/2025"], None), Order::DayFirst);
+        assert_eq!(order(["05/03/2025", "due 03/25/2025"], Some("MYR")), Order::MonthFirst);
+        assert_eq!(order(["05/03/2025"], Some("USD")), Order::MonthFirst);
+        assert_eq!(order(["05/03/2025"], Some("MYR")), Order::DayFirst);
+        assert_eq!(order(["05/03/2025"], Some("CAD")), Order::Open);
+        assert_eq!(order(["05/03/2025"], None), Order::Open);
+    }
+
+    #[test]
+    fn only_a_date_with_two_readings_is_ambiguous() {
+        assert!(is_ambiguous("05/03/2025", Order::Open));
+        for date in ["05/05/2025", "25/03/2025", "2025-03-05", "5 Mar 2025", "05.03.2025"] {
+            assert!(!is_ambiguous(date, Order::Open), "{date}");
+        }
+        assert!(!is_ambiguous("05/03/2025", Order::DayFirst));
+    }
+
+    #[test]
+    fn a_lost_separator_is_put_back() {
+        assert_eq!(repaired("14May/2017"), "14/May/2017");
+        assert_eq!(repaired("14 May 2017"), "14 May 2017");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! From lines of text to the fields of a receipt. Pure: no models, no clock, no network.
 
 pub mod amounts;
+mod confidence;
 pub mod currency;
 pub mod dates;
 mod ids;
@@ -13,6 +14,7 @@ pub mod words;
 use crate::layout::Layout;
 use crate::page::{Page, Quad, TextLine};
 use totals::Money;
+pub use vendor::Part;
 
 /// What a field is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,28 +25,54 @@ pub enum Kind {
     VendorAddress,
     /// Their telephone number.
     VendorPhone,
+    /// Their web address.
+    VendorUrl,
+    /// A tax number of theirs, of whatever kind.
+    TaxPayerId,
+    /// Their number for value added tax.
+    VatNumber,
+    /// Their number for goods and services tax.
+    GstNumber,
+    /// Their Australian business number.
+    AbnNumber,
+    /// Their Indian permanent account number.
+    PanNumber,
     /// The day of the receipt, as printed.
     Date,
+    /// The day by which to pay.
+    DueDate,
     /// The number of the receipt.
     ReceiptId,
     /// What was to be paid.
     Total,
     /// Before tax, tip or rounding.
     Subtotal,
-    /// A tax in the total.
+    /// A tax in the total, one for each rate.
     Tax,
     /// A tip.
     Tip,
     /// A charge for service.
     ServiceCharge,
-    /// A discount.
+    /// A discount on the whole.
     Discount,
+    /// What the customer gave.
+    AmountPaid,
+    /// What is still to be paid.
+    AmountDue,
+    /// What was open before.
+    PriorBalance,
+    /// An amount with a label that has no name of its own: change, rounding.
+    Other,
     /// The name of a thing bought.
     Item,
-    /// What it cost.
+    /// What it cost, all pieces together.
     Price,
+    /// What one of it cost.
+    UnitPrice,
     /// How many of it.
     Quantity,
+    /// Its number with the seller.
+    ProductCode,
     /// A whole row of the table.
     Row,
 }
@@ -57,7 +85,14 @@ impl Kind {
             Self::VendorName => "VENDOR_NAME",
             Self::VendorAddress => "VENDOR_ADDRESS",
             Self::VendorPhone => "VENDOR_PHONE",
+            Self::VendorUrl => "VENDOR_URL",
+            Self::TaxPayerId => "TAX_PAYER_ID",
+            Self::VatNumber => "VENDOR_VAT_NUMBER",
+            Self::GstNumber => "VENDOR_GST_NUMBER",
+            Self::AbnNumber => "VENDOR_ABN_NUMBER",
+            Self::PanNumber => "VENDOR_PAN_NUMBER",
             Self::Date => "INVOICE_RECEIPT_DATE",
+            Self::DueDate => "DUE_DATE",
             Self::ReceiptId => "INVOICE_RECEIPT_ID",
             Self::Total => "TOTAL",
             Self::Subtotal => "SUBTOTAL",
@@ -65,19 +100,35 @@ impl Kind {
             Self::Tip => "GRATUITY",
             Self::ServiceCharge => "SERVICE_CHARGE",
             Self::Discount => "DISCOUNT",
+            Self::AmountPaid => "AMOUNT_PAID",
+            Self::AmountDue => "AMOUNT_DUE",
+            Self::PriorBalance => "PRIOR_BALANCE",
+            Self::Other => "OTHER",
             Self::Item => "ITEM",
             Self::Price => "PRICE",
+            Self::UnitPrice => "UNIT_PRICE",
             Self::Quantity => "QUANTITY",
+            Self::ProductCode => "PRODUCT_CODE",
             Self::Row => "EXPENSE_ROW",
         }
     }
 
-    /// Whether its value is an amount of money.
+    /// Whether its value is an amount of money in the receipt's currency.
     #[must_use]
     pub fn is_amount(self) -> bool {
         matches!(
             self,
-            Self::Total | Self::Subtotal | Self::Tax | Self::Tip | Self::ServiceCharge | Self::Discount | Self::Price
+            Self::Total
+                | Self::Subtotal
+                | Self::Tax
+                | Self::Tip
+                | Self::ServiceCharge
+                | Self::Discount
+                | Self::AmountPaid
+                | Self::AmountDue
+                | Self::PriorBalance
+                | Self::Price
+                | Self::UnitPrice
         )
     }
 }
@@ -94,8 +145,24 @@ pub struct Text {
 }
 
 impl Text {
+    /// What `RowText::part` answers.
+    fn of((text, quad, confidence): (String, Quad, f32)) -> Self {
+        Self { text, quad, confidence }
+    }
+
     fn whole(line: &TextLine) -> Self {
         Self { text: line.text.clone(), quad: line.quad, confidence: line.confidence }
+    }
+
+    /// Texts under each other as one.
+    fn stacked(texts: &[&Self]) -> Option<Self> {
+        let text = texts.iter().map(|t| t.text.as_str()).collect::<Vec<_>>().join("\n");
+        let confidence = texts.iter().map(|t| t.confidence).fold(1.0, f32::min);
+        let quad = match texts {
+            [one] => one.quad,
+            many => Quad::around(many.iter().map(|t| &t.quad))?,
+        };
+        Some(Self { text, quad, confidence })
     }
 
     /// The characters `from..to` of a line.
@@ -135,6 +202,8 @@ pub struct Expense {
     pub fields: Vec<Field>,
     /// The things bought.
     pub items: Vec<Item>,
+    /// The parts of the issuer's address.
+    pub address: Vec<(Part, Text)>,
     /// Of all amounts.
     pub currency: Option<currency::Found>,
 }
@@ -155,10 +224,13 @@ pub fn expense(page: &Page) -> Expense {
     let money = Money::find(&layout, style);
     let first_amount_row =
         money.places.iter().filter(|p| p.amount.decimals == 2).map(|p| p.row).min().unwrap_or(layout.rows.len());
-    let mut fields = vendor::fields(&layout, first_amount_row);
-    fields.extend(dates::field(&layout));
+    let (mut fields, address) = vendor::fields(&layout, first_amount_row);
     fields.extend(ids::field(&layout));
-    fields.extend(money.fields());
     let amounts: Vec<&amounts::Amount> = money.places.iter().map(|p| &p.amount).collect();
-    Expense { fields, items: items::find(&layout, &money), currency: currency::find(page, &amounts) }
+    let currency = currency::find(page, &amounts);
+    fields.extend(dates::fields(&layout, currency.as_ref().map(|c| c.code)));
+    let bought = items::find(&layout, &money, style);
+    fields.extend(money.fields(&bought));
+    fields.extend(bought.reductions);
+    Expense { fields, items: bought.items, address, currency }
 }

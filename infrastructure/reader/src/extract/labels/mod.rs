@@ -4,7 +4,7 @@ mod vocabulary;
 
 use super::words::{fold, says, says_any};
 use vocabulary::{
-    CHANGE, COUNTS, DISCOUNT, INCLUDING, PLAIN, ROUNDING, SERVICE, STRONG, SUBTOTAL, TAX, TENDER, TIP, WEAK,
+    BALANCE, CHANGE, COUNTS, DISCOUNT, INCLUDING, PLAIN, ROUNDING, SERVICE, STRONG, SUBTOTAL, TAX, TENDER, TIP, WEAK,
 };
 
 /// What an amount is, by its label.
@@ -28,6 +28,8 @@ pub enum Label {
     Tender,
     /// What the customer got back.
     Change,
+    /// What was open before.
+    Balance,
     /// Something counted or summed that is none of these.
     Other,
 }
@@ -35,7 +37,9 @@ pub enum Label {
 /// What a text says about the amount beside it; `None` if nothing known.
 #[must_use]
 pub fn label(text: &str) -> Option<Label> {
+    // `0%supplies` is two words.
     let folded: String = fold(text)
+        .replace('%', "% ")
         .split(' ')
         .filter(|w| !w.chars().any(|c| c.is_ascii_digit()) || *w == "tota1" || *w == "t0tal")
         .collect::<Vec<_>>()
@@ -56,7 +60,10 @@ pub fn label(text: &str) -> Option<Label> {
             Label::Subtotal
         });
     }
-    if has(COUNTS) && !strong {
+    if has(BALANCE) {
+        return Some(Label::Balance);
+    }
+    if (has(COUNTS) || glued.contains("supplies")) && !strong {
         return Some(Label::Other);
     }
     if has(CHANGE) && !strong && !(total && rounded) {

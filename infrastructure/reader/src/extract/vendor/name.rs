@@ -19,11 +19,24 @@ pub(super) fn has_form(text: &str) -> bool {
         || folded == "sdn bhd"
 }
 
-/// The rows of the name, and its text without the registration number.
-pub(super) fn name(head: &[HeadRow<'_>], address: Option<usize>) -> Option<(usize, usize, String)> {
+/// The name of the issuer in the head.
+pub(super) struct Name {
+    /// Its first row.
+    pub from: usize,
+    /// The row behind its last.
+    pub to: usize,
+    /// Without the registration number.
+    pub text: String,
+    /// By how much more speaks for its main row than for any other.
+    pub margin: f32,
+}
+
+/// The rows of the name.
+pub(super) fn name(head: &[HeadRow<'_>], address: Option<usize>) -> Option<Name> {
     let last = address.filter(|&a| a > 0).unwrap_or(head.len()).min(8);
     let usual = head.iter().map(|r| r.height).sum::<f32>() / head.len().max(1) as f32;
     let mut best: Option<(f32, usize)> = None;
+    let mut second = 0.0_f32;
     let mut place = 0u8;
     for (n, row) in head.iter().take(last).enumerate() {
         let letters = letters_and_digits(&row.text).0;
@@ -44,11 +57,16 @@ pub(super) fn name(head: &[HeadRow<'_>], address: Option<usize>) -> Option<(usiz
         score += (15.0 * (row.height / usual - 1.0)).clamp(-5.0, 12.0);
         score -= (1.0 - row.confidence()) * 60.0;
         score -= if letters < 5 { 12.0 } else { 0.0 };
+        // Names begin with a capital; handwriting is read without any.
+        score -= if row.text.chars().any(char::is_uppercase) { 0.0 } else { 12.0 };
         if best.is_none_or(|(most, _)| score > most) {
+            second = best.map_or(second, |(most, _)| most);
             best = Some((score, n));
+        } else {
+            second = second.max(score);
         }
     }
-    let (_, n) = best?;
+    let (most, n) = best?;
     let (mut from, mut to) = (n, n + 1);
     // A name in two or three lines: the last one has little more than the legal form, or closes a bracket.
     while to < last && to < n + 3 && !has_form(&head[to - 1].text) && continues(&head[to - 1], &head[to]) {
@@ -57,6 +75,13 @@ pub(super) fn name(head: &[HeadRow<'_>], address: Option<usize>) -> Option<(usiz
     if !has_form(&head[to - 1].text) {
         to = n + 1;
     }
+    let body = head.get(last).map_or(usual, |r| r.height);
+    while to < last && to < n + 3 && grows(&head[to - 1], &head[to], body) {
+        to += 1;
+    }
+    while from > 0 && to - from < 3 && grows(&head[from - 1], &head[from], body) {
+        from -= 1;
+    }
     let joined = |from: usize, to: usize| {
         let texts: Vec<&str> = head[from..to].iter().map(|r| r.text.trim()).collect();
         texts.join("\n")
@@ -64,7 +89,7 @@ pub(super) fn name(head: &[HeadRow<'_>], address: Option<usize>) -> Option<(usiz
     while from > 0 && to - from < 3 && incomplete(&joined(from, to)) && beneath(&head[from - 1], &head[from]) {
         from -= 1;
     }
-    Some((from, to, without_registration(&joined(from, to))))
+    Some(Name { from, to, text: without_registration(&joined(from, to)), margin: most - second })
 }
 
 /// Whether a line of the head can be a name at all.
@@ -102,6 +127,23 @@ fn beneath(upper: &HeadRow<'_>, lower: &HeadRow<'_>) -> bool {
     let close = lower.top - upper.bottom < 0.4 * upper.height;
     let digits = letters_and_digits(&upper.text).1;
     similar && close && digits == 0 && may_be_name(&upper.text) && !has_form(&upper.text) && upper.confidence() > 0.85
+}
+
+/// Whether two rows are one name by their print: both larger than what follows, or the lower one only a legal form.
+fn grows(upper: &HeadRow<'_>, lower: &HeadRow<'_>, body: f32) -> bool {
+    let similar = upper.height.max(lower.height) < 1.25 * upper.height.min(lower.height);
+    let close = lower.top - upper.bottom < 0.8 * upper.height;
+    let plain = letters_and_digits(&upper.text).1 + letters_and_digits(&lower.text).1 == 0;
+    let only_form = is_form(&lower.text);
+    let large = upper.height.min(lower.height) > 1.12 * body;
+    let names = may_be_name(&upper.text) && (only_form || may_be_name(&lower.text) && !has_form(&upper.text));
+    similar && close && plain && names && (large || only_form)
+}
+
+/// Whether a text is a legal form and nothing else.
+fn is_form(text: &str) -> bool {
+    let folded = fold(text);
+    !folded.is_empty() && FORMS.contains(&folded.as_str())
 }
 
 /// Whether the lower row goes on with the name that the upper one began.

@@ -212,6 +212,11 @@ pub(super) const NOT_NAMES: &[&str] = &[
     "bill to",
     "signature",
     "signatu",
+    "posted",
+    "paid",
+    "void",
+    "cancelled",
+    "approved",
 ];
 /// Words that begin what comes after the address, folded.
 pub(super) const STOPS: &[&str] = &[
