@@ -22,6 +22,12 @@ impl Projection {
         Self([a, b, c, d, e, f, 0.0, 0.0, 1.0])
     }
 
+    /// The general map, row by row: the first two give `x'` and `y'`, both divided by what the third gives.
+    #[must_use]
+    pub const fn rows([a, b, c]: [f32; 3], [d, e, f]: [f32; 3], [g, h, i]: [f32; 3]) -> Self {
+        Self([a, b, c, d, e, f, g, h, i])
+    }
+
     /// The map that takes the rectangle from the origin to `width`, `height` to four corners, clockwise from the origin
     /// (Heckbert 1989, "Fundamentals of Texture Mapping and Image Warping", section 2.2.3); `None` if three of the
     /// corners lie on one line.
