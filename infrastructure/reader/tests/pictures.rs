@@ -72,12 +72,12 @@ fn seen_askew(picture: &RgbImage) -> (RgbImage, Projection) {
     ];
     let seen = Projection::of_rectangle(width, height, &corners).expect("a proper quadrilateral");
     let back = seen.inverse().expect("can be undone");
-    let (wide, high) = (1.2 * width, 1.16 * height);
-    let photo = RgbImage::from_fn(wide as u32, high as u32, |x, y| {
+    let (wide, high) = (picture.width() * 6 / 5, picture.height() * 7 / 6);
+    let photo = RgbImage::from_fn(wide, high, |x, y| {
         let p = back.apply(Point::new(x as f32, y as f32));
         imageops::interpolate_bilinear(picture, p.x, p.y).unwrap_or(image::Rgb([60, 50, 45]))
     });
-    (photo, Projection::scaling(1.0 / wide, 1.0 / high).after(&seen))
+    (photo, Projection::scaling(1.0 / wide as f32, 1.0 / high as f32).after(&seen))
 }
 
 #[test]
