@@ -24,10 +24,13 @@ pub fn without_accent(sign: char) -> Option<char> {
     "aaaaaaeeeeiiiiooooouuuuAAAAAAEEEEIIIIOOOOOUUUU".chars().nth(at)
 }
 
-/// Latin, Greek and Cyrillic letters, digits, punctuation and currency signs.
+/// Latin, Greek and Cyrillic letters, digits, punctuation and currency signs. Full-width digits and punctuation too, which
+/// the network also gives for wide print, but not full-width letters: they blur the case.
 #[must_use]
 pub fn readable(sign: char) -> bool {
-    matches!(sign,
+    let letter = plain(sign).is_alphabetic() && plain(sign) != sign;
+    !letter
+        && matches!(plain(sign),
         ' '..='~' | '\u{a1}'..='\u{24f}' | '\u{370}'..='\u{52f}' | '\u{1e00}'..='\u{1fff}'
         | '\u{2010}'..='\u{2026}' | '\u{2030}' | '\u{20a0}'..='\u{20cf}' | '\u{2100}'..='\u{2122}' | '\u{2190}'..='\u{2193}')
 }
@@ -47,6 +50,7 @@ mod tests {
     fn stray_signs_are_not_readable_and_wide_ones_become_plain() {
         assert!(!readable('米') && !readable('一'));
         assert!("Łódź Ærø Ελλάς Київ 12,50 € £ № ™".chars().all(readable));
+        assert!("：（１，２）　".chars().all(readable) && !"ＡＸｘ".chars().any(readable));
         assert_eq!("：（１，２）".chars().map(plain).collect::<String>(), ":(1,2)");
     }
 }

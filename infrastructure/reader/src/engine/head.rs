@@ -66,10 +66,11 @@ impl Head {
         let mut signs: Vec<char> = Vec::new();
         let (mut kept, mut place) = (vec![0], vec![0]);
         for class in 1..classes {
-            let sign = alphabet.get(class - 1).map_or(' ', |&c| plain(c));
-            if !readable(sign) {
+            let listed = alphabet.get(class - 1).copied().unwrap_or(' ');
+            if !readable(listed) {
                 continue;
             }
+            let sign = plain(listed);
             let at = signs.iter().position(|&c| c == sign).unwrap_or_else(|| {
                 signs.push(sign);
                 signs.len() - 1
@@ -147,17 +148,17 @@ mod tests {
 
     #[test]
     fn only_readable_signs_are_scored_and_equal_ones_add_up() {
-        // Classes: blank, 'a', a Chinese sign, the full-width 'a', the space past the alphabet's end.
-        let alphabet = ['a', '米', 'ａ'];
+        // Classes: blank, a comma, a Chinese sign, the full-width comma, the space past the alphabet's end.
+        let alphabet = [',', '米', '，'];
         let weights = NdTensor::from_data([1, 5], vec![0.0, 1.0, 50.0, 1.0, 0.0]);
         let head = Head::new(&weights, &[0.0; 5], &alphabet).expect("sizes agree");
         let scores = head.scores(&NdTensor::from_data([1, 1, 2], vec![0.0, 100.0]));
         let steps: Vec<&[f32]> = scores.steps().collect();
         assert_eq!((scores.len(), steps[0].len()), (2, 3));
-        let (a, space) = (head.index('a').expect("kept"), head.index(' ').expect("kept"));
-        assert_eq!((head.sign(a), head.index('米')), ('a', None));
-        assert!((steps[0][0] - 0.25).abs() < 1e-6 && (steps[0][a] - 0.5).abs() < 1e-6, "{steps:?}");
-        assert!((steps[0][space] - 0.25).abs() < 1e-6 && steps[1][a] > 0.99, "{steps:?}");
+        let (comma, space) = (head.index(',').expect("kept"), head.index(' ').expect("kept"));
+        assert_eq!((head.sign(comma), head.index('米')), (',', None));
+        assert!((steps[0][0] - 0.25).abs() < 1e-6 && (steps[0][comma] - 0.5).abs() < 1e-6, "{steps:?}");
+        assert!((steps[0][space] - 0.25).abs() < 1e-6 && steps[1][comma] > 0.99, "{steps:?}");
     }
 
     #[test]
