@@ -12,8 +12,10 @@ const ENOUGH: usize = 4;
 const SPREAD: f32 = 0.01;
 /// Rows that climb less than this share of the page are level enough.
 const LEVEL: f32 = 0.004;
-/// The change of slope over the page that is still believed.
-const STEEPEST_CHANGE: f32 = 0.3;
+/// The first guess may be off by so much more; each of the following is trusted twice as far.
+const FIRST_SPREAD: f32 = 0.32;
+/// Perspective may shrink one side against the other to a third, not more: `(1 − n/2) / (1 + n/2)`.
+const STRONGEST: f32 = 1.0;
 
 /// Whether most text runs up or down the picture.
 #[must_use]
@@ -110,7 +112,7 @@ pub fn levelling(places: &[Quad], width: f32, height: f32) -> Option<Levelling> 
         return None;
     }
     let (tilt, change) = fit(&long);
-    let change = change.clamp(-STEEPEST_CHANGE / height, STEEPEST_CHANGE / height);
+    let change = change.clamp(-STRONGEST / width, STRONGEST / width);
     if tilt.abs() < LEVEL && change.abs() * height < LEVEL {
         return None;
     }
@@ -140,11 +142,12 @@ fn fit(slopes: &[Slope]) -> (f32, f32) {
     let mut sorted: Vec<f32> = slopes.iter().map(|s| s.slope).collect();
     sorted.sort_by(f32::total_cmp);
     let (mut tilt, mut change) = (sorted[sorted.len() / 2], 0.0);
-    for _ in 0..8 {
+    let mut spread_of_slopes = FIRST_SPREAD;
+    for _ in 0..10 {
         let (mut w, mut wk, mut wkk, mut ws, mut wks) = (0.0f32, 0.0f32, 0.0f32, 0.0f32, 0.0f32);
         for s in slopes {
             let k = (s.y - tilt * s.x) / (1.0 + change * s.x);
-            let off = (s.slope - tilt - change * k) / SPREAD;
+            let off = (s.slope - tilt - change * k) / spread_of_slopes;
             let weight = s.weight / (1.0 + off * off);
             w += weight;
             wk += weight * k;
@@ -158,6 +161,7 @@ fn fit(slopes: &[Slope]) -> (f32, f32) {
         }
         tilt = (ws * wkk - wk * wks) / spread;
         change = (w * wks - wk * ws) / spread;
+        spread_of_slopes = (spread_of_slopes / 2.0).max(SPREAD);
     }
     (tilt, change)
 }
@@ -187,6 +191,7 @@ mod tests {
         let corners = [
             [Point::new(60.0, 20.0), Point::new(640.0, 90.0), Point::new(600.0, 900.0), Point::new(10.0, 780.0)],
             [Point::new(0.0, 60.0), Point::new(600.0, 0.0), Point::new(640.0, 760.0), Point::new(40.0, 860.0)],
+            [Point::new(40.0, 140.0), Point::new(640.0, 20.0), Point::new(650.0, 880.0), Point::new(20.0, 760.0)],
         ];
         for corners in corners {
             let seen = Projection::of_rectangle(600.0, 800.0, &corners).expect("a proper quadrilateral");
