@@ -17,13 +17,20 @@ const PIXEL: f32 = 0.3;
 const BOX: f32 = 0.5;
 /// How much boxes are grown.
 const UNCLIP: f32 = 1.6;
-/// The short side is enlarged to this: smaller print is lost.
-const SHORT_SIDE: f32 = 640.0;
-/// The long side is shrunk to this: time grows with the area.
+/// The long side is shrunk to this.
 const LONG_SIDE: f32 = 2_000.0;
-
-/// And the area to this: the network needs some 200 bytes per pixel.
+/// And the area to this: time grows with it, and receipts are printed large. Measured on scanned receipts: fields come out
+/// as well as from 1.2 million pixels, in less than half the time.
+const PIXELS: f32 = 500_000.0;
+/// Lines lower than this in the shrunk picture run into each other: it is looked at again, less shrunk.
+const LOWEST_PRINT: f32 = 11.0;
+/// Then the print becomes this high,
+const GOOD_PRINT: f32 = 18.0;
+/// within this area: the network needs some 200 bytes per pixel.
 const MOST_PIXELS: f32 = 1_200_000.0;
+
+/// Small pictures are enlarged so much at most.
+const ENLARGED: f32 = 2.0;
 
 /// The detection network.
 pub struct Detector {
@@ -42,9 +49,18 @@ impl Detector {
     /// # Errors
     /// If the network fails to run.
     pub fn detect(&self, picture: &RgbImage) -> Result<Vec<Quad>, ModelError> {
+        let area = picture.width() as f32 * picture.height() as f32;
+        let longest = picture.width().max(picture.height()) as f32;
+        let bounded = |pixels: f32| (pixels / area).sqrt().min(LONG_SIDE / longest);
+        let scale = bounded(PIXELS).min(1.0);
+        let places = self.detect_at(picture, scale)?;
+        let Some(print) = print_height(&places).map(|height| height * scale) else { return Ok(places) };
+        let finer = (scale * GOOD_PRINT / print).min(bounded(MOST_PIXELS)).min(ENLARGED);
+        if print < LOWEST_PRINT && finer > scale { self.detect_at(picture, finer) } else { Ok(places) }
+    }
+
+    fn detect_at(&self, picture: &RgbImage, scale: f32) -> Result<Vec<Quad>, ModelError> {
         let (width, height) = (picture.width() as f32, picture.height() as f32);
-        let mut scale = (SHORT_SIDE / width.min(height)).max(1.0);
-        scale = scale.min(LONG_SIDE / width.max(height)).min((MOST_PIXELS / (width * height)).sqrt());
         // The network halves its input five times.
         let side = |n: f32| (((n * scale) / 32.0).round() as u32).max(1) * 32;
         let (w, h) = (side(width), side(height));
@@ -77,4 +93,11 @@ impl Detector {
             .collect();
         Ok(boxes)
     }
+}
+
+/// The usual height of lines, whichever way they run.
+fn print_height(places: &[Quad]) -> Option<f32> {
+    let mut heights: Vec<f32> = places.iter().map(|q| q.height().min(q.width())).collect();
+    heights.sort_by(f32::total_cmp);
+    heights.get(heights.len() / 2).copied()
 }

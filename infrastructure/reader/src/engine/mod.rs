@@ -1,22 +1,29 @@
 //! Image in, text lines out: PP-OCRv6 (Apache-2.0) on the pure-Rust runtime `rten`.
 //!
-//! [`detect`] finds where text is, [`recognise`] reads each place, [`picture`] decodes files.
+//! [`picture`] decodes files, [`detect`] finds where text is, [`recognise`] reads each place (with [`strip`], [`head`],
+//! [`decode`] and [`alphabet`]), [`level`] tells how the picture lies.
 
+pub mod alphabet;
+pub mod decode;
 pub mod detect;
+pub mod head;
+pub mod level;
 pub mod picture;
 pub mod recognise;
 pub mod shapes;
+pub mod strip;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use image::RgbImage;
+use image::{RgbImage, imageops};
 use rten_tensor::NdTensor;
 
 use crate::page::{Page, Quad, TextLine};
 use crate::server::{ReadError, ReadPage};
 use detect::Detector;
+use level::Turn;
 use recognise::Recogniser;
 
 /// The detector's file name.
@@ -25,6 +32,15 @@ pub const DETECTOR: &str = "PP-OCRv6_det_small.onnx";
 pub const RECOGNISER: &str = "PP-OCRv6_rec_small.onnx";
 /// Lines the recogniser is less sure of are noise: rules, stamps, folds.
 const LEAST_CONFIDENCE: f32 = 0.5;
+
+/// So many lines tell whether a picture is upside down.
+const PROBES: usize = 4;
+/// The shortest line that is asked, in heights.
+const PROBE_FROM: f32 = 5.0;
+/// The longest.
+const PROBE_TO: f32 = 14.0;
+/// Upright print is read at least so well; upside down it is not.
+const LEGIBLE: f32 = 0.85;
 
 /// Why the models could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -95,46 +111,72 @@ impl Engine {
         };
         let (detector, _) = model(DETECTOR)?;
         let (recogniser, path) = model(RECOGNISER)?;
-        let recogniser = Recogniser::new(recogniser).ok_or_else(|| LoadError::Unusable {
-            path,
-            reason: "its metadata have no alphabet (`character`)".to_owned(),
-        })?;
+        let recogniser = Recogniser::new(recogniser).map_err(|reason| LoadError::Unusable { path, reason })?;
         // Whole lines in parallel use the cores better than one line split over them.
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(8);
         let pools = (0..workers).map(|_| Arc::new(rten::ThreadPool::with_num_threads(1))).collect();
         Ok(Self { detector: Detector::new(detector), recogniser, pools })
     }
 
-    /// Finds and reads every line of text in an upright picture.
+    /// Finds and reads every line of text of a picture, whichever way it lies.
     ///
     /// # Errors
     /// If a network fails to run.
-    pub fn lines(&self, picture: &RgbImage) -> Result<Vec<TextLine>, ModelError> {
-        let places = self.detector.detect(picture)?;
-        let mut lines = self.recognise(picture, &places)?;
+    pub fn page(&self, mut picture: RgbImage) -> Result<Page, ModelError> {
+        let mut turn = Turn::None;
+        let mut places = self.detector.detect(&picture)?;
+        if level::is_sideways(&places) {
+            turn = Turn::Right;
+            picture = imageops::rotate90(&picture);
+            places = self.detector.detect(&picture)?;
+        }
+        // Long lines first, so that no worker is left with one at the end.
+        places.sort_by(|a, b| elongation(b).total_cmp(&elongation(a)));
+        let (mut width, mut height) = (picture.width() as f32, picture.height() as f32);
+        let mut lines = Vec::with_capacity(places.len());
+        let probes = probes(&mut places);
+        let found = self.recognise(&picture, &places[..probes])?;
+        if legibility(&found, probes) < LEGIBLE {
+            let reversed = imageops::rotate180(&picture);
+            let turned: Vec<Quad> = places.iter().map(|q| level::upside_down(q, width, height)).collect();
+            let again = self.recognise(&reversed, &turned[..probes])?;
+            if legibility(&again, probes) > legibility(&found, probes) {
+                (picture, places, turn) = (reversed, turned, turn.and_half());
+                lines.extend(again);
+            } else {
+                lines.extend(found);
+            }
+        } else {
+            lines.extend(found);
+        }
+        lines.extend(self.recognise(&picture, &places[probes..])?);
+        lines.retain(|line| line.confidence >= LEAST_CONFIDENCE);
+        let mut to_picture = turn.back(width, height);
+        if let Some(level) = level::levelling(&places, width, height) {
+            for line in &mut lines {
+                line.quad = Quad(line.quad.0.map(|p| level.to_level.apply(p)));
+            }
+            to_picture = to_picture.after(&level.to_picture);
+            (width, height) = (level.width, level.height);
+        }
         lines.sort_by(|a, b| a.quad.top().total_cmp(&b.quad.top()));
-        Ok(lines)
+        Ok(Page::levelled(width, height, lines, to_picture))
     }
 
+    /// Reads places of an upright picture, in no particular order.
     fn recognise(&self, picture: &RgbImage, places: &[Quad]) -> Result<Vec<TextLine>, ModelError> {
-        // Long lines first, so that no worker is left with one at the end.
-        let mut order: Vec<&Quad> = places.iter().collect();
-        order.sort_by(|a, b| {
-            let length = |q: &Quad| q.width() / q.height().max(1.0);
-            length(b).total_cmp(&length(a))
-        });
         let next = AtomicUsize::new(0);
         let found = Mutex::new(Vec::with_capacity(places.len()));
         let failed = Mutex::new(None);
         std::thread::scope(|scope| {
             for pool in &self.pools {
                 scope.spawn(|| {
-                    while let Some(quad) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        match self.recogniser.read(picture, quad, pool) {
-                            Ok(Some(line)) if line.confidence >= LEAST_CONFIDENCE => {
+                    while let Some(quad) = places.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        match self.recogniser.read(picture, &along(quad), pool) {
+                            Ok(Some(line)) => {
                                 found.lock().unwrap_or_else(PoisonError::into_inner).push(line);
                             }
-                            Ok(_) => {}
+                            Ok(None) => {}
                             Err(e) => {
                                 *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(e);
                                 return;
@@ -154,9 +196,38 @@ impl Engine {
 impl ReadPage for Engine {
     fn read_page(&self, file: &[u8]) -> Result<Page, ReadError> {
         let picture = picture::decode(file)?;
-        let lines = self.lines(&picture).map_err(|e| ReadError::Internal(e.to_string()))?;
-        Ok(Page::new(picture.width() as f32, picture.height() as f32, lines))
+        self.page(picture).map_err(|e| ReadError::Internal(e.to_string()))
     }
+}
+
+/// How many times longer than high a place is.
+fn elongation(place: &Quad) -> f32 {
+    place.width() / place.height().max(1.0)
+}
+
+/// Moves the lines that tell best which way is up to the front, and says how many they are: of middling length, since
+/// short ones tell little and long ones cost much.
+fn probes(places: &mut [Quad]) -> usize {
+    let fit = |q: &Quad| (PROBE_FROM..=PROBE_TO).contains(&elongation(q));
+    let mut count = 0;
+    for at in 0..places.len() {
+        if count < PROBES && fit(&places[at]) {
+            places[count..=at].rotate_right(1);
+            count += 1;
+        }
+    }
+    count
+}
+
+/// How well lines were read, 0 to 1, when so many were tried; 1 if none was.
+fn legibility(lines: &[TextLine], tried: usize) -> f32 {
+    if tried == 0 { 1.0 } else { lines.iter().map(|line| line.confidence).sum::<f32>() / tried as f32 }
+}
+
+/// The place with its long side as the reading direction: text that runs upwards is turned.
+fn along(quad: &Quad) -> Quad {
+    let [tl, tr, br, bl] = quad.0;
+    if quad.height() > 1.5 * quad.width() { Quad([tr, br, bl, tl]) } else { *quad }
 }
 
 /// A picture as the networks want it: one batch, blue-green-red planes, −1 to 1.

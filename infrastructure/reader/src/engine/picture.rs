@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use image::metadata::Orientation;
 use image::{ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
 
 use crate::server::ReadError;
@@ -13,7 +14,7 @@ const MOST_MEMORY: u64 = 320 << 20;
 /// Larger pictures are shrunk to this before they are read: print stays legible, memory stays small.
 const WORKING_SIDE: u32 = 3_200;
 
-/// Decodes a JPEG or PNG.
+/// Decodes a JPEG or PNG, upright as its EXIF orientation says.
 ///
 /// # Errors
 /// [`ReadError::Unsupported`] for any other format, [`ReadError::Bad`] if the file is broken or too large in pixels.
@@ -29,19 +30,26 @@ pub fn decode(file: &[u8]) -> Result<RgbImage, ReadError> {
     limits.max_alloc = Some(MOST_MEMORY);
     reader.limits(limits);
     let bad = |e: image::ImageError| ReadError::Bad(e.to_string());
-    let decoder = reader.into_decoder().map_err(bad)?;
+    let mut decoder = reader.into_decoder().map_err(bad)?;
     let (width, height) = decoder.dimensions();
     if width.max(height) > LONGEST_SIDE {
         return Err(ReadError::Bad(format!("{width} × {height} pixels, at most {LONGEST_SIDE} per side")));
     }
-    let picture = flatten(image::DynamicImage::from_decoder(decoder).map_err(bad)?);
-    let longest = picture.width().max(picture.height());
-    if longest <= WORKING_SIDE {
+    // A broken orientation is no reason to refuse the picture.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut picture = flatten(image::DynamicImage::from_decoder(decoder).map_err(bad)?);
+    let longest = width.max(height);
+    if longest > WORKING_SIDE {
+        let scale = WORKING_SIDE as f32 / longest as f32;
+        let side = |n: u32| ((n as f32 * scale).round() as u32).max(1);
+        picture = image::imageops::thumbnail(&picture, side(width), side(height));
+    }
+    if orientation == Orientation::NoTransforms {
         return Ok(picture);
     }
-    let scale = WORKING_SIDE as f32 / longest as f32;
-    let side = |n: u32| ((n as f32 * scale).round() as u32).max(1);
-    Ok(image::imageops::thumbnail(&picture, side(width), side(height)))
+    let mut picture = image::DynamicImage::ImageRgb8(picture);
+    picture.apply_orientation(orientation);
+    Ok(picture.into_rgb8())
 }
 
 /// Transparent parts are paper.
