@@ -458,3 +458,35 @@ fn an_address_ends_with_its_region_and_not_with_the_telephone() {
         ]
     );
 }
+
+#[test]
+fn counts_above_their_things_and_codes_behind_them() {
+    let above = receipt(
+        "      Corner Shop\n\
+         12/31/2025  09:10\n\
+         2 x 1.50\n\
+         Oat Bar                               3.00\n\
+         Water                                 1.20\n\
+         TOTAL                                $4.20\n",
+    );
+    assert_eq!(
+        items(&above),
+        [("Oat Bar".to_owned(), Some("2"), Some("1.50"), Some("3.00")), ("Water".to_owned(), None, None, Some("1.20")),]
+    );
+    let behind = receipt(
+        "      Corner Shop\n\
+         12/31/2025  09:10\n\
+         Cheese Curls 55g       04000008188423\n\
+         2 X P21.50/Unit                      43.00 V\n\
+         Brown Sugar                          72.00 V\n\
+         04800016666407\n\
+         TOTAL                               115.00\n",
+    );
+    assert_eq!(
+        items(&behind),
+        [
+            ("Cheese Curls 55g".to_owned(), Some("2"), Some("P21.50"), Some("43.00")),
+            ("Brown Sugar".to_owned(), None, None, Some("72.00")),
+        ]
+    );
+}

@@ -91,6 +91,7 @@ fn is_head(layout: &Layout<'_>, parsed: &Parsed<'_>) -> bool {
     let labelled = text.split_once(':').is_some_and(|(label, _)| letters_and_digits(label).0 >= 3);
     // `Till` … `9`
     let pair = parsed.price.is_none()
+        && parsed.code.is_none()
         && parsed.text.widest_gap() > joined::WIDE
         && text.split("  ").next().is_some_and(|first| letters_and_digits(first).0 > 1);
     let number = parsed.price.is_none() && ids::is_said(&parsed.text);
