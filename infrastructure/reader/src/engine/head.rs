@@ -1,7 +1,7 @@
 //! The recogniser's last layer, for the signs we read only.
 //!
 //! The network tells 18 708 signs apart, mostly Chinese; what is printed on receipts here needs a few hundred. Leaving the
-//! other columns of the last matrix out saves a fifth of the time, 15 MB a line, and stray signs on rules and stamps.
+//! other columns of the last matrix out saves work and memory, and stray signs on rules and stamps.
 
 use rten_tensor::NdTensor;
 use rten_tensor::prelude::*;
