@@ -76,7 +76,7 @@ const WORDS: &[(Category, &[&str])] = &[
     ),
     (
         Category::OfficeSupplies,
-        &["stationery", "paper", "office", "büro", "printer", "toner", "ink", "pen", "papeterie", "alat tulis"],
+        &["stationery", "paper", "office", "büro", "printer", "toner", "ink", "pen", "papeterie", "tulis"],
     ),
     (
         Category::Meals,
@@ -180,12 +180,14 @@ pub fn suggest(merchant: Option<&str>, items: &[&str]) -> Suggestion {
         )
 }
 
-/// What a correction teaches: for which merchants, by their keys, which category is meant. The merchant may have been
-/// corrected, too; its next receipt may be read like the last one.
+/// What a correction teaches: for which merchants, by their keys, which category is meant. Where the merchant's spelling
+/// was corrected, too, its next receipt may be read like the last one; another merchant teaches nothing about the first.
 pub fn lessons(before: &ExpenseDetails, after: &ExpenseDetails) -> Vec<(String, Category)> {
     let Some(category) = after.category.filter(|_| before.category != after.category) else { return Vec::new() };
-    let names = [&before.merchant, &after.merchant].into_iter().flatten();
-    let mut keys: Vec<String> = names.map(|name| merchant::key(name)).filter(|key| !key.is_empty()).collect();
+    let key = |details: &ExpenseDetails| details.merchant.as_deref().map(merchant::key).filter(|key| !key.is_empty());
+    let Some(now) = key(after) else { return Vec::new() };
+    let mut keys: Vec<String> = key(before).filter(|read| merchant::is_spelling(read, &now)).into_iter().collect();
+    keys.push(now);
     keys.dedup();
     keys.into_iter().map(|key| (key, category)).collect()
 }
@@ -228,6 +230,8 @@ mod tests {
         assert_eq!(taught(details("CAFE LINDCNHOF", meals), details("Cafe Lindenhof", travel)), both);
         assert_eq!(taught(details("Taxi AG", meals), details("TAXI", travel)), [("taxi".to_owned(), travel)]);
         assert_eq!(taught(details("Taxi", travel), details("Cab", travel)), [], "the category was right");
+        let chosen = taught(details("Taxi Nord", travel), details("Hotel Seeblick", Category::Lodging));
+        assert_eq!(chosen, [("hotelseeblick".to_owned(), Category::Lodging)], "another merchant");
         assert_eq!(taught(details("--", meals), details("--", travel)), []);
     }
 }

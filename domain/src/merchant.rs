@@ -18,6 +18,11 @@ pub fn key(name: &str) -> String {
     if kept.is_empty() { words.concat() } else { kept }
 }
 
+/// Whether two keys are spellings of one name, as a misread letter makes them: at most every fifth letter differs.
+pub fn is_spelling(a: &str, b: &str) -> bool {
+    strsim::normalized_levenshtein(a, b) >= 0.8
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

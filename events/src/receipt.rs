@@ -129,7 +129,9 @@ impl FailureReason {
         match self {
             Self::Empty => "The file is empty. Take the photo again.",
             Self::TooLarge => "The picture is too large. Send one of at most 20 MB and 40 megapixels.",
-            Self::UnsupportedFormat => "This is not a picture we can read. Send a JPEG, HEIC, PNG, WebP, TIFF, GIF or PDF.",
+            Self::UnsupportedFormat => {
+                "This is not a picture we can read. Send a JPEG, HEIC, PNG, WebP, TIFF, GIF or PDF."
+            }
             Self::Damaged => "The file is damaged or incomplete. Take the photo again or export the file anew.",
             Self::Encrypted => "The document is protected by a password. Send it without one.",
             Self::HashMismatch => "The file is not the one that was announced. Take the photo again and send that.",

@@ -9,6 +9,12 @@ use crate::details;
 /// otherwise separators group thousands.
 pub fn parse_amount(text: &str, currency: Currency) -> Option<Money> {
     let numbers = numbers(text);
+    // A rate is no amount: `3,80 (19,0 %)`.
+    let numbers: Vec<&str> = numbers
+        .into_iter()
+        .filter(|(_, after)| !after.trim_start().starts_with('%'))
+        .map(|(number, _)| number)
+        .collect();
     let printed = numbers.iter().rfind(|number| number.contains(['.', ','])).or(numbers.last())?;
     let digits = |part: &str| part.chars().filter(char::is_ascii_digit).collect::<String>();
     let exponent = currency.exponent() as usize;
@@ -43,8 +49,8 @@ fn is_negative(text: &str) -> bool {
         || text.strip_suffix(minus).is_some_and(|rest| rest.ends_with(|c: char| c.is_ascii_digit()))
 }
 
-/// The numbers of a text, each with its separators.
-fn numbers(text: &str) -> Vec<&str> {
+/// The numbers of a text, each with its separators and what follows it.
+fn numbers(text: &str) -> Vec<(&str, &str)> {
     let mut spans: Vec<(usize, usize)> = Vec::new();
     for (at, _) in text.char_indices().filter(|(_, c)| c.is_ascii_digit()) {
         match spans.last_mut() {
@@ -56,17 +62,20 @@ fn numbers(text: &str) -> Vec<&str> {
             }
         }
     }
-    spans.into_iter().map(|(start, end)| &text[start..end]).collect()
+    spans.into_iter().map(|(start, end)| (&text[start..end], &text[end..])).collect()
 }
 
-/// Whether a digit belongs to the number before it: side by side, after one separator, or after a blank that groups
-/// thousands, as in `1 234,50`.
+/// Whether a digit belongs to the number before it: side by side, after one separator, after a blank that groups
+/// thousands, as in `1 234,50`, or after a separator with a blank that the reader saw beside it, as in `12. 50`.
 fn joins(number: &str, between: &str, rest: &str) -> bool {
+    let group = rest.chars().take_while(char::is_ascii_digit).count();
     let mut marks = between.chars();
     match (marks.next(), marks.next()) {
+        (Some('.' | ','), Some(' ')) | (Some(' '), Some('.' | ',')) => {
+            marks.next().is_none() && (2..=3).contains(&group)
+        }
         (None, _) | (Some('.' | ',' | '\'' | '’'), None) => true,
         (Some(blank), None) if blank.is_whitespace() => {
-            let group = rest.chars().take_while(char::is_ascii_digit).count();
             let head = number.rsplit(|c: char| !c.is_ascii_digit()).next().map_or(0, str::len);
             group == 3 && (1..=3).contains(&head) && !number.contains(['.', ','])
         }
@@ -112,11 +121,14 @@ const SYMBOLS: [(&str, &str, bool); 25] = [
     ("¥", "JPY", false),
 ];
 
+/// Codes of currencies that are words on receipts: all, top, and short for service charge and method of payment.
+const WORDS: [&str; 4] = ["ALL", "TOP", "SVC", "MOP"];
+
 /// The currency that the text names beside an amount.
 pub(super) fn currency_in(text: &str) -> Option<Printed> {
     let code = text
         .split(|c: char| !c.is_ascii_alphabetic())
-        .filter(|word| word.len() == 3 && word.bytes().all(|b| b.is_ascii_uppercase()))
+        .filter(|word| word.len() == 3 && word.bytes().all(|b| b.is_ascii_uppercase()) && !WORDS.contains(word))
         .find_map(|word| word.parse().ok());
     // Letters count only where they stand alone: `RM` is not in `FARM`.
     let stands = |symbol: &str, at: usize| {
@@ -187,6 +199,10 @@ mod tests {
             ("2 X P21.50", "PHP", 2150),
             ("19% 3.80", "EUR", 380),
             ("A 7,00 % 1,40", "EUR", 140),
+            ("3,80 (19,0 %)", "EUR", 380),
+            ("RM 12. 50", "MYR", 1250),
+            ("12 .50", "USD", 1250),
+            ("1, 234.50", "USD", 123_450),
         ] {
             assert_eq!(parse_amount(text, currency(code)), Some(Money::new(minor_units, currency(code))), "{text}");
         }
@@ -209,6 +225,7 @@ mod tests {
             ("$12", Some(Printed::Likely(currency("USD")))),
             ("FARM 12", None),
             ("THE 7.50", None),
+            ("SVC CHG 10%", None),
             ("7.50", None),
         ] {
             assert_eq!(currency_in(text), expected, "{text}");

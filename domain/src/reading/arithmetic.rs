@@ -26,9 +26,9 @@ pub(super) struct Parts {
     pub(super) discount: i64,
 }
 
-/// Totals are rounded to what coins there are: to 0.05 in Switzerland and Malaysia, to 0.10 in New Zealand. With
-/// currencies that have no smaller unit, nothing is rounded.
-const ROUNDING_MINOR_UNITS: u64 = 5;
+/// Totals are rounded to what coins there are: to multiples of 0.05 in Switzerland and Malaysia, of 0.10 in New Zealand.
+/// With currencies that have no smaller unit, nothing is rounded.
+const COIN_MINOR_UNITS: i64 = 5;
 
 impl Parts {
     /// Whether more than one figure leads to the total, so that agreeing is no accident.
@@ -36,24 +36,35 @@ impl Parts {
         self.items.is_some() || (self.subtotal.is_some() && [self.tax, self.tip, self.service].iter().any(|&p| p != 0))
     }
 
-    /// Whether the parts add up to `total`: from the subtotal or the items, with tax included or on top, with or
-    /// without what may already be in them.
+    /// Whether the parts add up to `total`.
     pub(super) fn check(&self, total: Money) -> Arithmetic {
-        let tolerance = if total.currency.exponent() == 0 { 0 } else { ROUNDING_MINOR_UNITS };
-        let mut bases = self.subtotal.into_iter().chain(self.items).peekable();
-        if bases.peek().is_none() {
-            return Arithmetic::NothingToCheck;
+        match (self.explains(total), self.subtotal.or(self.items)) {
+            (Some(_), _) => Arithmetic::Agrees,
+            (None, Some(_)) => Arithmetic::Contradicts,
+            (None, None) => Arithmetic::NothingToCheck,
         }
+    }
+
+    /// How many parts lead to `total` from the subtotal or the items, with tax included or on top, with or without what
+    /// may already be in them; the most, if there are several ways.
+    pub(super) fn explains(&self, total: Money) -> Option<usize> {
         let parts = [self.tax, self.tip, self.service, -self.discount.abs()];
-        let agrees = bases.any(|base| {
+        let meets = |sum: i64| {
+            let off = sum.abs_diff(total.minor_units);
+            let rounds = total.currency.exponent() > 0 && total.minor_units % COIN_MINOR_UNITS == 0;
+            off == 0 || (rounds && off <= COIN_MINOR_UNITS.unsigned_abs())
+        };
+        let bases = self.subtotal.into_iter().chain(self.items);
+        let ways = bases.flat_map(|base| {
             // Every subset of the parts: sixteen sums.
-            (0..1usize << parts.len()).any(|subset| {
-                let chosen = parts.iter().enumerate().filter(|(n, _)| subset & (1 << n) != 0);
-                let sum = chosen.fold(base, |sum, (_, part)| sum.saturating_add(*part));
-                sum.abs_diff(total.minor_units) <= tolerance
+            (0..1usize << parts.len()).filter_map(move |subset| {
+                let chosen = parts.iter().enumerate().filter(|(n, part)| subset & (1 << n) != 0 && **part != 0);
+                let (sum, used) =
+                    chosen.fold((base, 0), |(sum, used), (_, part)| (sum.saturating_add(*part), used + 1));
+                meets(sum).then_some(used)
             })
         });
-        if agrees { Arithmetic::Agrees } else { Arithmetic::Contradicts }
+        ways.max()
     }
 }
 
@@ -76,6 +87,7 @@ mod tests {
         assert_eq!(check(&taxed, 1160), Arithmetic::Contradicts);
         let rounded = Parts { items: Some(1058), ..none.clone() };
         assert_eq!(check(&rounded, 1060), Arithmetic::Agrees, "rounded to five sen");
+        assert_eq!(check(&rounded, 1061), Arithmetic::Contradicts, "which no coin makes");
         let meal = Parts { items: Some(2000), tax: 160, tip: 300, ..none.clone() };
         assert_eq!(check(&meal, 2460), Arithmetic::Agrees);
         let reduced = Parts { items: Some(2000), discount: -500, ..none };

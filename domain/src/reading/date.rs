@@ -37,7 +37,10 @@ fn of_parts(a: &Part, b: &Part, c: &Part, latest: Date) -> Vec<(Date, Order)> {
     if let Some(month) = b.month() {
         return certain(make(c.year(), Some(month), a.number()));
     }
-    if let Some(month) = a.month() {
+    // `Mar. 12/05/26` is a Tuesday: no year is followed by what parts the numbers of a date.
+    if let Some(month) = a.month()
+        && (c.text.len() == 4 || !matches!(b.after, '/' | '.' | '-'))
+    {
         return certain(make(c.year(), Some(month), b.number()));
     }
     let day_first = make(c.year(), b.number(), a.number()).map(|date| (date, Order::DayFirst));
@@ -100,20 +103,25 @@ impl Part {
 
     fn month(&self) -> Option<i8> {
         let word = self.text.to_lowercase();
-        // Two names begin alike but for their length: juin and juillet.
-        let longest = MONTHS
-            .iter()
-            .zip(1i8..)
-            .flat_map(|(names, number)| names.iter().map(move |name| (*name, number)))
-            .filter(|(name, _)| word.starts_with(name))
-            .max_by_key(|(name, _)| name.len());
-        longest.map(|(_, number)| number)
+        let letters = word.chars().count();
+        // A name or how it is shortened, and no word that merely begins alike: `mardi` is a day.
+        let named = |names: &[&str]| {
+            names.iter().any(|name| *name == word || (letters >= 3 && letters <= 4 && name.starts_with(&word)))
+        };
+        let found = MONTHS.iter().zip(1i8..).filter(|(names, _)| named(names)).map(|(_, number)| number);
+        // `jui` is none: juin or juillet.
+        let found: Vec<i8> = found.collect();
+        let [month] = found.as_slice() else { return None };
+        Some(*month)
     }
 }
 
 /// The digits and words of a text, without times of day.
 fn parts(text: &str) -> Vec<Part> {
-    let is_time = |word: &&str| word.contains(':') && word.chars().all(|c| c.is_ascii_digit() || c == ':');
+    let is_time = |word: &&str| {
+        let clock = word.trim_end_matches(|c: char| matches!(c, 'a' | 'p' | 'm' | 'A' | 'P' | 'M' | '.'));
+        clock.contains(':') && clock.chars().all(|c| c.is_ascii_digit() || c == ':')
+    };
     let mut parts: Vec<Part> = Vec::new();
     for word in text.split_whitespace().filter(|word| !is_time(word)) {
         let mut previous = None;
@@ -131,20 +139,20 @@ fn parts(text: &str) -> Vec<Part> {
     parts
 }
 
-/// The months' names, by their first letters, in English, German, French, Spanish and Malay.
+/// The months' names and what they are shortened to, in English, German, French, Spanish and Malay.
 const MONTHS: [&[&str]; 12] = [
-    &["jan", "ene"],
-    &["feb", "fév", "fev"],
-    &["mar", "mär", "mac", "mrz"],
-    &["apr", "avr", "abr"],
-    &["may", "mai", "mei"],
-    &["jun", "juin"],
-    &["jul", "juil"],
-    &["aug", "aoû", "aou", "ago", "ogo"],
-    &["sep"],
-    &["oct", "okt", "out"],
-    &["nov"],
-    &["dec", "dez", "déc", "dic", "dis"],
+    &["january", "januar", "jänner", "janvier", "enero", "januari"],
+    &["february", "februar", "feber", "février", "fevrier", "febrero", "februari"],
+    &["march", "märz", "maerz", "mrz", "mars", "marzo", "mac"],
+    &["april", "avril", "abril"],
+    &["may", "mai", "mayo", "mei"],
+    &["june", "juni", "juin", "junio", "jun"],
+    &["july", "juli", "juillet", "julio", "julai", "jul"],
+    &["august", "août", "aout", "agosto", "ogos"],
+    &["september", "septembre", "septiembre", "sept"],
+    &["october", "oktober", "octobre", "octubre"],
+    &["november", "novembre", "noviembre"],
+    &["december", "dezember", "décembre", "decembre", "diciembre", "disember"],
 ];
 
 #[cfg(test)]
@@ -179,6 +187,11 @@ mod tests {
             ("14:05 13/03/26", day(2026, 3, 13)),
             ("12MAR2026", day(2026, 3, 12)),
             ("26/03/12", day(2026, 3, 12)),
+            ("mardi 13/03/2026", day(2026, 3, 13)),
+            ("mar. 13/05/26", day(2026, 5, 13)),
+            ("OUT 13/03/26", day(2026, 3, 13)),
+            ("10:05:12AM 13/03/2026", day(2026, 3, 13)),
+            ("4 Sept. 2026", day(2026, 9, 4)),
             // 3 December 2026 is still to come.
             ("12/03/2026", day(2026, 3, 12)),
         ] {

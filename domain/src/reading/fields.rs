@@ -1,7 +1,7 @@
 //! The candidates for each field of one receipt.
 
 use jiff::civil::Date;
-use slipstream_events::{Currency, Money};
+use slipstream_events::{Currency, Money, ReadField};
 
 use super::{
     Arithmetic, Candidate, Context, Item, MAX_CANDIDATES, Order, Place, ReadReceipt,
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     analysis::{Detection, ExpenseDocument, Field, LineItem},
-    details,
+    details, merchant,
 };
 
 /// The fields that can hold what was paid, the best first, and how much each speaks for it: cash handed over and
@@ -44,6 +44,11 @@ pub(super) fn number(document: &ExpenseDocument) -> Option<String> {
     Some(one_line(&field.value_detection.text)).filter(|number| !number.is_empty())
 }
 
+/// The key of the merchant that a page names.
+pub(super) fn merchant_key(document: &ExpenseDocument) -> Option<String> {
+    Pages(vec![document]).merchant().first().map(|name| merchant::key(&name.value))
+}
+
 /// The pages of one receipt.
 pub(super) struct Pages<'a>(pub(super) Vec<&'a ExpenseDocument>);
 
@@ -65,18 +70,26 @@ impl<'a> Pages<'a> {
             tax: 0,
             tip: minor_units(&tip).unwrap_or_default(),
             service: minor_units(&money("SERVICE_CHARGE")).unwrap_or_default(),
-            discount: minor_units(&discount).unwrap_or_default(),
+            discount: discount.iter().fold(0, |sum, part| sum.saturating_add(part.value.minor_units.abs())),
         };
         let tax = self.tax(money("TAX"), &mut parts, currency);
-        let amount = currency.map_or_else(Vec::new, |currency| self.amount(currency, &parts));
+        let (amount, disputed_amount) =
+            currency.map_or_else(|| (Vec::new(), false), |currency| self.amount(currency, &parts));
         let arithmetic = amount.first().map_or(Arithmetic::NothingToCheck, |amount| parts.check(amount.value));
         let mut pages: Vec<u32> = self.fields().map(page).chain(self.rows().filter_map(row_page)).collect();
         pages.sort_unstable();
         pages.dedup();
+        let (merchant, date) = (self.merchant(), self.date(currency, currency_printed, context));
+        let disputed = [
+            (ReadField::Merchant, disputed_names(&merchant)),
+            (ReadField::Date, disputed_dates(&date)),
+            (ReadField::Amount, disputed_amount),
+        ];
+        let disputed = disputed.into_iter().filter(|(_, is)| *is).map(|(field, _)| field).collect();
         ReadReceipt {
             pages,
-            merchant: told(self.merchant()),
-            date: told(self.date(currency.filter(|_| currency_printed), context)),
+            merchant: told(merchant),
+            date: told(date),
             amount: told(amount),
             tax: told(tax),
             subtotal: told(subtotal),
@@ -88,6 +101,7 @@ impl<'a> Pages<'a> {
             items_total,
             arithmetic,
             currency_printed,
+            disputed,
         }
     }
 
@@ -106,18 +120,23 @@ impl<'a> Pages<'a> {
     /// The currency, and whether the receipt tells it.
     fn currency(&self, context: Context) -> (Option<Currency>, bool) {
         let detected = self.fields().filter_map(|field| field.currency.as_ref());
-        let confidence = |confidence: Option<f32>| confidence.unwrap_or(100.0);
+        let confidence = |confidence: Option<f32>| confidence.unwrap_or_default();
         let best = detected.max_by(|a, b| confidence(a.confidence).total_cmp(&confidence(b.confidence)));
-        let detected = best.and_then(|best| Some((best.code.parse().ok()?, confidence(best.confidence))));
+        let detected = best.and_then(|best| Some((best.code.parse::<Currency>().ok()?, confidence(best.confidence))));
         if let Some((currency, confidence)) = detected
             && confidence >= CURRENCY_CONFIDENCE
         {
             return (Some(currency), true);
         }
+        let labels = |name: &str| ["TOTAL", "AMOUNT_DUE", "SUBTOTAL"].contains(&name);
+        let in_label = |field: &Field| {
+            let label = field.label_detection.as_ref().filter(|_| labels(&field.field_type.text))?;
+            currency_in(&label.text)
+        };
         let amounts = || MONEY.iter().flat_map(|name| self.of_type(name));
-        let label = |field: &Field| field.label_detection.as_ref().and_then(|label| currency_in(&label.text));
-        let printed: Vec<Printed> =
-            amounts().filter_map(|field| currency_in(&field.value_detection.text).or_else(|| label(field))).collect();
+        let printed: Vec<Printed> = amounts()
+            .filter_map(|field| currency_in(&field.value_detection.text).or_else(|| in_label(field)))
+            .collect();
         let exact = printed.iter().find_map(|printed| match printed {
             Printed::Exactly(currency) => Some(*currency),
             Printed::Likely(_) => None,
@@ -126,11 +145,13 @@ impl<'a> Pages<'a> {
             Printed::Likely(currency) => Some(*currency),
             Printed::Exactly(_) => None,
         });
-        match (exact, likely, context.currency, detected) {
+        // A code without a confidence is what the symbol means most often.
+        let likely = likely.or(detected.map(|(currency, _)| currency));
+        match (exact, likely, context.currency) {
             (Some(currency), ..) => (Some(currency), true),
             // A dollar sign means the dollars that the person usually spends.
-            (None, Some(likely), Some(usual), _) if shares_symbol(usual, likely) => (Some(usual), true),
-            (None, likely, usual, detected) => (detected.map(|(currency, _)| currency).or(likely).or(usual), false),
+            (None, Some(likely), Some(usual)) if shares_symbol(usual, likely) => (Some(usual), true),
+            (None, likely, usual) => (likely.or(usual), false),
         }
     }
 
@@ -143,29 +164,38 @@ impl<'a> Pages<'a> {
         sorted(found.collect())
     }
 
-    /// What was paid: the candidate that the other figures add up to, or else the surest.
-    fn amount(&self, currency: Currency, parts: &Parts) -> Vec<Candidate<Money>> {
-        let mut found: Vec<(bool, Candidate<Money>)> = Vec::new();
+    /// What was paid: the candidate that most of the other figures lead to, or else the surest; and whether another one
+    /// has as much for it.
+    fn amount(&self, currency: Currency, parts: &Parts) -> (Vec<Candidate<Money>>, bool) {
+        let mut found: Vec<(Option<usize>, Candidate<Money>)> = Vec::new();
         for (name, weight) in AMOUNTS {
             for mut candidate in self.money(name, currency) {
                 candidate.confidence *= weight;
                 if candidate.value.minor_units == 0 || found.iter().any(|(_, known)| known.value == candidate.value) {
                     continue;
                 }
-                let agrees = parts.check(candidate.value) == Arithmetic::Agrees;
                 // A subtotal adds up to itself.
-                let proven = agrees && name != "SUBTOTAL";
-                if proven && parts.are_several() {
+                let proven = parts.explains(candidate.value).filter(|_| name != "SUBTOTAL");
+                if proven.is_some() && parts.are_several() {
                     candidate.confidence += (1.0 - candidate.confidence) / 2.0;
                 }
                 found.push((proven, candidate));
             }
         }
         found.sort_by(|(a_proven, a), (b_proven, b)| {
-            let rank = |proven: bool, confidence: f32| confidence + if proven { PROOF } else { 0.0 };
-            rank(*b_proven, b.confidence).total_cmp(&rank(*a_proven, a.confidence))
+            let rank = |proven: Option<usize>, candidate: &Candidate<Money>| {
+                let proofs = proven.map_or(0, |parts| u8::try_from(parts + 1).unwrap_or(u8::MAX));
+                candidate.confidence + PROOF * f32::from(proofs)
+            };
+            rank(*b_proven, b).total_cmp(&rank(*a_proven, a))
         });
-        found.into_iter().map(|(_, candidate)| candidate).collect()
+        let disputed = found.split_first().is_some_and(|((best_proof, best), others)| {
+            let rivals = |(proof, other): &(Option<usize>, Candidate<Money>)| {
+                proof >= best_proof && best.confidence - other.confidence < CLOSE
+            };
+            others.iter().any(rivals)
+        });
+        (found.into_iter().map(|(_, candidate)| candidate).collect(), disputed)
     }
 
     /// The taxes of all rates together. A receipt may print a tax twice, in the totals and in a table of rates: what
@@ -177,6 +207,7 @@ impl<'a> Pages<'a> {
         currency: Option<Currency>,
     ) -> Vec<Candidate<Money>> {
         let Some(currency) = currency else { return found };
+        let found: Vec<Candidate<Money>> = found.into_iter().filter(|tax| tax.value.minor_units != 0).collect();
         let sum =
             |found: &[Candidate<Money>]| found.iter().fold(0i64, |sum, tax| sum.saturating_add(tax.value.minor_units));
         let mut distinct: Vec<Candidate<Money>> = Vec::new();
@@ -188,10 +219,24 @@ impl<'a> Pages<'a> {
         let totals = self.money("TOTAL", currency);
         let leads = |tax: i64| {
             let subtotal = parts.subtotal?;
-            totals.iter().any(|total| total.value.minor_units == subtotal.saturating_add(tax)).then_some(tax)
+            let leads = Parts { subtotal: Some(subtotal), tax, ..Parts::default() };
+            totals
+                .iter()
+                .any(|total| tax != 0 && leads.explains(total.value).is_some_and(|used| used > 0))
+                .then_some(tax)
+        };
+        // A tax that is the sum of the others is their sum, printed.
+        let printed_sum = || {
+            let whole = sum(&distinct);
+            let of_others = |tax: &&Candidate<Money>| distinct.len() > 2 && tax.value.minor_units * 2 == whole;
+            distinct.iter().find(of_others).map(|tax| tax.value.minor_units)
         };
         let single = || found.iter().find_map(|tax| leads(tax.value.minor_units));
-        let chosen = leads(sum(&found)).or_else(|| leads(sum(&distinct))).or_else(single).unwrap_or(sum(&distinct));
+        let chosen = leads(sum(&found))
+            .or_else(|| leads(sum(&distinct)))
+            .or_else(single)
+            .or_else(printed_sum)
+            .unwrap_or(sum(&distinct));
         parts.tax = chosen;
         if chosen == 0 {
             return Vec::new();
@@ -208,7 +253,7 @@ impl<'a> Pages<'a> {
     }
 
     /// Every date of the receipt's own, each with every meaning that the receipt leaves open.
-    fn date(&self, currency: Option<Currency>, context: Context) -> Vec<Candidate<Date>> {
+    fn date(&self, currency: Option<Currency>, printed: bool, context: Context) -> Vec<Candidate<Date>> {
         let dates = |name: &'static str| self.of_type(name);
         let all = || ["INVOICE_RECEIPT_DATE", "ORDER_DATE", "DELIVERY_DATE", "DUE_DATE"].into_iter().flat_map(dates);
         // Another date on the same receipt may leave one order only.
@@ -216,7 +261,9 @@ impl<'a> Pages<'a> {
             [(_, order @ (Order::DayFirst | Order::MonthFirst))] => Some(*order),
             _ => None,
         });
-        let order = shown.or_else(|| currency.and_then(usual_order));
+        // The order that is usual where the currency is spent decides only if that is printed; else it stands first.
+        let usual = currency.and_then(usual_order);
+        let order = shown.or(usual.filter(|_| printed));
         let mut found: Vec<Candidate<Date>> = Vec::new();
         for name in ["INVOICE_RECEIPT_DATE", "ORDER_DATE"] {
             let mut of_type = Vec::new();
@@ -227,6 +274,7 @@ impl<'a> Pages<'a> {
                 {
                     meant.retain(|(_, other)| *other == order);
                 }
+                meant.sort_by_key(|(_, other)| Some(*other) != usual);
                 let open = meant.len() > 1;
                 for (date, _) in meant {
                     let mut candidate = candidate(field, date);
@@ -265,8 +313,24 @@ impl<'a> Pages<'a> {
     }
 }
 
-/// How much more a proven amount counts than the surest one that nothing proves.
+/// How much more an amount counts for each part that leads to it.
 const PROOF: f32 = 0.3;
+/// Two candidates that are nearly as sure as each other disagree.
+const CLOSE: f32 = 0.1;
+
+/// Whether two names are as sure as each other and not spellings of one.
+fn disputed_names(candidates: &[Candidate<String>]) -> bool {
+    let Some((best, others)) = candidates.split_first() else { return false };
+    let key = merchant::key(&best.value);
+    let same = |other: &str| key.contains(other) || other.contains(&key);
+    others.iter().any(|other| best.confidence - other.confidence < CLOSE && !same(&merchant::key(&other.value)))
+}
+
+/// Whether two printed dates are as sure as each other. One that can be read in two ways is another matter.
+fn disputed_dates(candidates: &[Candidate<Date>]) -> bool {
+    let Some((best, others)) = candidates.split_first() else { return false };
+    others.iter().any(|other| other.text != best.text && best.confidence - other.confidence < CLOSE)
+}
 
 /// The order of day and month where a currency is spent; `None` where both are usual.
 fn usual_order(currency: Currency) -> Option<Order> {

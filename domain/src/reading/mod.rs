@@ -82,6 +82,9 @@ pub struct ReadReceipt {
     pub arithmetic: Arithmetic,
     /// Whether the currency is printed; otherwise the usual one was assumed.
     pub currency_printed: bool,
+    /// The fields of which it shows more than one, each as sure as the other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disputed: Vec<ReadField>,
 }
 
 /// One answer for a field.
@@ -183,17 +186,20 @@ pub fn read(analysis: &Analysis, context: Context) -> Option<Reading> {
     Some(Reading { drafted, category, review, receipts })
 }
 
-/// The documents of each receipt. Pages that lead up to a total, and pages after it that name none, belong to it; so
-/// do pages that carry the same receipt number.
+/// The documents of each receipt. Pages that lead up to a total, and pages after it that name none, belong to it, unless
+/// they name another merchant; so do pages that carry the same receipt number.
 fn receipts(documents: &[ExpenseDocument]) -> Vec<Vec<&ExpenseDocument>> {
     let mut receipts: Vec<Vec<&ExpenseDocument>> = Vec::new();
     for document in documents.iter().filter(|document| !fields::is_blank(document)) {
         let belongs = receipts.last().is_some_and(|pages| {
             let (number, before) = (fields::number(document), pages.iter().find_map(|page| fields::number(page)));
             let complete = pages.iter().any(|page| fields::has_amount(page));
+            let elsewhere = fields::merchant_key(document).is_some_and(|key| {
+                pages.iter().find_map(|page| fields::merchant_key(page)).is_some_and(|of| of != key)
+            });
             match (number, before) {
                 (Some(number), Some(before)) => number == before,
-                _ => !(complete && fields::has_amount(document)),
+                _ => !elsewhere && !(complete && fields::has_amount(document)),
             }
         });
         match receipts.last_mut() {
@@ -224,18 +230,18 @@ fn review(receipt: &ReadReceipt, receipts: usize) -> Vec<ReviewFinding> {
     let amount = receipt.amount.first();
     doubt(ReadField::Amount, Doubt::Missing, amount.is_none());
     if let Some(amount) = amount {
-        let rival = receipt.amount[1..].iter().any(|other| amount.confidence - other.confidence < CLOSE);
-        doubt(ReadField::Amount, Doubt::Disagreement, rival && receipt.arithmetic != Arithmetic::Agrees);
         doubt(ReadField::Amount, Doubt::Unsure, amount.confidence < CONFIDENT);
         doubt(ReadField::Amount, Doubt::Arithmetic, receipt.arithmetic == Arithmetic::Contradicts);
         doubt(ReadField::Amount, Doubt::CurrencyAssumed, !receipt.currency_printed);
-        doubt(ReadField::Amount, Doubt::SeveralReceipts, receipts > 1);
     }
+    for field in [ReadField::Merchant, ReadField::Date, ReadField::Amount] {
+        doubt(field, Doubt::Disagreement, receipt.disputed.contains(&field));
+        // Of another receipt all three are other ones.
+        doubt(field, Doubt::SeveralReceipts, receipts > 1);
+    }
+    found.sort_unstable();
     found
 }
-
-/// Two amounts that are nearly as sure as each other disagree.
-const CLOSE: f32 = 0.1;
 
 #[cfg(test)]
 mod tests {
@@ -374,6 +380,12 @@ mod tests {
         assert_eq!(tax(&on_top), eur(280), "two rates that come to the same");
         let summed = [("SUBTOTAL", "20,80"), ("TAX", "0,70"), ("TAX", "1,90"), ("TAX", "2,60"), total];
         assert_eq!(tax(&summed), eur(260), "two rates and their sum");
+        assert_eq!(tax(&[("TAX", "0,70"), ("TAX", "1,90"), ("TAX", "2,60"), total]), eur(260), "their sum is printed");
+        assert_eq!(
+            tax(&[("TAX", "1,40"), ("TAX", "0,00"), ("SUBTOTAL", "23,40"), total]),
+            eur(140),
+            "zero-rated goods"
+        );
         assert_eq!(tax(&[("TAX", "0,00"), total]), None);
     }
 
@@ -395,7 +407,9 @@ mod tests {
         let several = analysis(vec![page(&GOOD), page(&[("VENDOR_NAME", "Taxi"), ("TOTAL", "9,00 €")])]);
         assert_eq!(several.receipts.len(), 2);
         assert_eq!(several.drafted, 0, "the one that is known best");
-        assert_eq!(doubts(&several, ReadField::Amount), [Doubt::SeveralReceipts]);
+        for field in [ReadField::Merchant, ReadField::Date, ReadField::Amount] {
+            assert_eq!(doubts(&several, field), [Doubt::SeveralReceipts]);
+        }
         let number = ("INVOICE_RECEIPT_ID", "4711");
         let carried = analysis(vec![page(&[number, ("TOTAL", "9,00 €")]), page(&[number, ("TOTAL", "23,40 €")])]);
         assert_eq!(carried.receipts.len(), 1, "the same number is the same receipt");
@@ -433,5 +447,54 @@ mod tests {
     fn what_is_no_receipt_becomes_no_draft() {
         assert_eq!(file(vec![]), None);
         assert_eq!(file(vec![page(&[("OTHER", "hello")])]), None);
+    }
+
+    #[test]
+    fn of_totals_that_are_both_proven_the_one_that_explains_more_is_paid() {
+        let meal = [GOOD[0], GOOD[1], ("SUBTOTAL", "20,00 €"), ("TAX", "2,00"), ("GRATUITY", "3,00")];
+        let reading = receipt(&[&meal[..], &[("TOTAL", "22,00 €"), ("TOTAL", "25,00 €")]].concat());
+        assert_eq!(reading.details().amount, Some(Money::new(2500, currency("EUR"))));
+        assert_eq!(reading.review, []);
+    }
+
+    #[test]
+    fn fields_that_disagree_are_said_to() {
+        let names = receipt(&[&GOOD[..], &[("VENDOR_NAME", "Northgate Books")]].concat());
+        assert_eq!(doubts(&names, ReadField::Merchant), [Doubt::Disagreement]);
+        let spelled = receipt(&[&GOOD[..], &[("VENDOR_NAME", "HARBOUR COFFEE BAR GMBH")]].concat());
+        assert_eq!(doubts(&spelled, ReadField::Merchant), []);
+        let dates = receipt(&[&GOOD[..], &[("INVOICE_RECEIPT_DATE", "14 Mar 2026")]].concat());
+        assert_eq!(doubts(&dates, ReadField::Date), [Doubt::Disagreement]);
+    }
+
+    #[test]
+    fn dollars_are_those_that_the_person_spends() {
+        let mut total = field("TOTAL", "$23.40", 95.0);
+        total.currency = Some(CurrencyDetection { code: "USD".to_owned(), confidence: None });
+        let page = || ExpenseDocument {
+            summary_fields: vec![total.clone(), field("INVOICE_RECEIPT_DATE", "03/04/2026", 95.0)],
+            ..ExpenseDocument::default()
+        };
+        let read_by = |usual: &str| {
+            let context = Context { currency: Some(currency(usual)), latest_date: day(2026, 11, 22) };
+            read(&Analysis { expense_documents: vec![page()] }, context).unwrap()
+        };
+        let sydney = read_by("AUD");
+        assert_eq!(sydney.details().amount, Some(Money::new(2340, currency("AUD"))));
+        assert_eq!(sydney.details().date, Some(day(2026, 4, 3)));
+        let berlin = read_by("EUR");
+        assert_eq!(berlin.details().amount, Some(Money::new(2340, currency("USD"))));
+        assert_eq!(doubts(&berlin, ReadField::Amount), [Doubt::CurrencyAssumed]);
+        assert_eq!(doubts(&berlin, ReadField::Date), [Doubt::Ambiguous]);
+    }
+
+    #[test]
+    fn pages_of_two_merchants_are_two_receipts_even_when_a_total_is_missing() {
+        let first = page(&[("VENDOR_NAME", "Taxi Nord"), ("INVOICE_RECEIPT_DATE", "12.03.2026")]);
+        let second = page(&[("VENDOR_NAME", "Hotel Seeblick"), ("TOTAL", "240,00 €")]);
+        let reading = file(vec![first, second]).unwrap();
+        assert_eq!(reading.receipts.len(), 2);
+        assert_eq!(reading.details().merchant.as_deref(), Some("Hotel Seeblick"));
+        assert_eq!(reading.details().date, None);
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     textract::{self, ReadingError},
 };
 
-/// The metric of pages that were sent to be read. Each is paid for.
+/// The metric of pages that were read. Each is paid for.
 pub const CALLS: &str = "AnalysisCalls";
 /// The metric of calls for bytes that an earlier call may have read already. At most these were paid for twice.
 pub const CALLS_IN_DOUBT: &str = "AnalysisCallsInDoubt";
@@ -71,21 +71,14 @@ impl Analyses<'_> {
     pub async fn of(&self, sha256: &str, mut pages: Vec<Vec<u8>>) -> Result<Analysis, AnalysisError> {
         let patient = tokio::time::Instant::now() + PATIENCE;
         loop {
-            let mut kept = Vec::new();
-            for page in 1..=pages.len() {
-                let object = self.objects.get(&object_key(sha256, page), None).await?;
-                kept.push(match object {
-                    Some(object) => Some(object.bytes().await?),
-                    None => None,
-                });
-            }
+            let kept = self.kept(sha256, pages.len()).await?;
             if kept.iter().all(Option::is_some) {
                 self.metrics.count(&[(REUSED, count(&kept))]);
                 return Ok(merged(kept));
             }
             let key = keys::analysis(sha256);
             match guard::begin(self.table, &key, LEASE, self.holder).await? {
-                Begin::Ours(guard) => return self.guarded(sha256, &mut pages, kept, &key, guard).await,
+                Begin::Ours(guard) => return self.guarded(sha256, &mut pages, &key, guard).await,
                 Begin::Done | Begin::Held if tokio::time::Instant::now() < patient => {
                     tokio::time::sleep(Duration::from_millis(500)).await;
                 }
@@ -94,15 +87,30 @@ impl Analyses<'_> {
         }
     }
 
+    /// The analyses that are kept of a file's pages.
+    async fn kept(&self, sha256: &str, pages: usize) -> Result<Vec<Option<Vec<u8>>>, Unavailable> {
+        let mut kept = Vec::new();
+        for page in 1..=pages {
+            let object = self.objects.get(&object_key(sha256, page), None).await?;
+            kept.push(match object {
+                Some(object) => Some(object.bytes().await?),
+                None => None,
+            });
+        }
+        Ok(kept)
+    }
+
     /// Has the pages read that are not kept, under the guard.
     async fn guarded(
         &self,
         sha256: &str,
         pages: &mut [Vec<u8>],
-        mut kept: Vec<Option<Vec<u8>>>,
         key: &Key,
         guard: GuardRecord,
     ) -> Result<Analysis, AnalysisError> {
+        // Looked for again: another may have kept them and cleared its guard in between.
+        let mut kept = self.kept(sha256, pages.len()).await?;
+        self.metrics.count(&[(REUSED, count(&kept))]);
         // The one before died in the middle: it may have had one page read.
         let mut in_doubt = u32::from(guard.attempts > 1);
         if in_doubt > 0 {
@@ -110,9 +118,10 @@ impl Analyses<'_> {
         }
         let mut refused = None;
         for (page, known) in kept.iter_mut().enumerate().filter(|(_, known)| known.is_none()) {
-            self.metrics.count(&[(CALLS, 1), (CALLS_IN_DOUBT, std::mem::take(&mut in_doubt))]);
+            self.metrics.count(&[(CALLS_IN_DOUBT, std::mem::take(&mut in_doubt))]);
             match textract::analyse(self.textract, std::mem::take(&mut pages[page])).await {
                 Ok(answer) => {
+                    self.metrics.count(&[(CALLS, 1)]);
                     let object = object_key(sha256, page + 1);
                     self.objects.put(object, "application/json", answer.clone()).await?;
                     *known = Some(answer);
@@ -143,7 +152,7 @@ fn object_key(sha256: &str, page: usize) -> String {
 }
 
 fn count(kept: &[Option<Vec<u8>>]) -> u32 {
-    u32::try_from(kept.len()).unwrap_or(u32::MAX)
+    u32::try_from(kept.iter().flatten().count()).unwrap_or(u32::MAX)
 }
 
 /// One analysis of a file's pages. What cannot be parsed holds nothing; asking again would not change it.

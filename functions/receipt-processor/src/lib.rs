@@ -232,8 +232,7 @@ impl Processor {
             // A decoder that panics on these bytes, or finds no end, will do so again.
             Ok(Err(_)) | Err(_) => return Ok(Outcome::Failed(FailureReason::Damaged)),
         };
-        record.pages = u32::try_from(prepared.pages.len()).unwrap_or(u32::MAX);
-        record.page_count = prepared.page_count;
+        let (pages, page_count) = (prepared.pages.len(), prepared.page_count);
         let (mut shown, mut read) = (Vec::new(), Vec::new());
         for (page, number) in prepared.pages.into_iter().zip(1..) {
             shown.push((record.picture_key("preview", number), page.preview));
@@ -263,8 +262,12 @@ impl Processor {
                 Err(error) => Err(ProcessError::from(error)),
             }
         };
-        let ((), outcome) = tokio::try_join!(keep, read)?;
-        Ok(outcome)
+        // Neither ends the other: a reading that is under way is paid for.
+        let (kept, outcome): (Result<(), ProcessError>, _) = tokio::join!(keep, read);
+        kept?;
+        record.pages = u32::try_from(pages).unwrap_or(u32::MAX);
+        record.page_count = page_count;
+        outcome
     }
 
     /// The draft that an analysis leads to, and what it was made of, kept for its owner to choose from.

@@ -48,15 +48,17 @@ pub fn client(sdk: &SdkConfig, attempt: Duration) -> Client {
     Client::from_conf(config::Builder::from(sdk).timeout_config(timeouts).retry_classifier(OnlyAnswered).build())
 }
 
-/// Keeps the SDK from asking again by itself after a time-out: the service may have read the document, and be paid for
-/// it a second time without anyone counting.
+/// Keeps the SDK from asking again by itself where no answer came, for a time-out or a broken connection: the service may
+/// have read the document, and be paid for it a second time without anyone counting.
 #[derive(Debug)]
 struct OnlyAnswered;
 
 impl ClassifyRetry for OnlyAnswered {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         match context.output_or_error() {
-            Some(Err(error)) if error.is_timeout_error() => RetryAction::RetryForbidden,
+            Some(Err(error)) if error.is_timeout_error() || error.is_response_error() || error.is_connector_error() => {
+                RetryAction::RetryForbidden
+            }
             _ => RetryAction::NoActionIndicated,
         }
     }

@@ -18,7 +18,8 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// What the service does with the nth request: answers with a status and a body, or says nothing.
+/// What the service does with the nth request: answers with a status and a body, or says nothing. Status 0 breaks the
+/// connection off.
 type Script = fn(usize) -> Option<(u16, String)>;
 
 /// A service on a free port, and how many requests it got.
@@ -64,6 +65,9 @@ async fn answer(stream: TcpStream, script: Script, requests: Arc<AtomicUsize>) {
         let Some((status, body)) = script(requests.fetch_add(1, Ordering::SeqCst)) else {
             return std::future::pending().await;
         };
+        if status == 0 {
+            return;
+        }
         let head = format!(
             "HTTP/1.1 {status} X\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: {}\r\n\r\n",
             body.len()
@@ -93,6 +97,14 @@ async fn a_busy_service_is_asked_again_and_its_answer_is_kept_as_it_came() {
 async fn a_silent_service_may_have_read_it_and_is_not_asked_again_by_the_sdk() {
     let (config, requests) = service(|_| None).await;
     let error = analyse(&client(&config, ATTEMPT), b"picture".to_vec()).await.unwrap_err();
+    assert!(matches!(error, ReadingError::Unavailable(_)), "{error}");
+    assert_eq!(requests.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_service_that_breaks_off_may_have_read_it_too() {
+    let (config, requests) = service(|_| Some((0, String::new()))).await;
+    let error = analyse(&client(&config, Duration::from_secs(30)), b"picture".to_vec()).await.unwrap_err();
     assert!(matches!(error, ReadingError::Unavailable(_)), "{error}");
     assert_eq!(requests.load(Ordering::SeqCst), 1);
 }

@@ -9,7 +9,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use aws_config::SdkConfig;
-use aws_sdk_s3::{Client, error::DisplayErrorContext, presigning::PresigningConfig};
+use aws_sdk_s3::{
+    Client, error::DisplayErrorContext, operation::get_object::GetObjectError, presigning::PresigningConfig,
+};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -373,7 +375,10 @@ impl Receipts {
             Problem::internal()
         };
         let get = self.s3.get_object().bucket(&self.bucket).key(record.object_key("reading.json"));
-        let object = get.send().await.map_err(|error| unavailable(DisplayErrorContext(error).to_string()))?;
+        let object = get.send().await.map_err(|error| match error.as_service_error() {
+            Some(GetObjectError::NoSuchKey(_)) => Problem::not_found("reading"),
+            _ => unavailable(DisplayErrorContext(error).to_string()),
+        })?;
         let bytes = object.body.collect().await.map_err(|error| unavailable(error.to_string()))?;
         // The text of this error may quote the receipt.
         let reading = serde_json::from_slice::<Reading>(&bytes.into_bytes());
