@@ -108,7 +108,6 @@ pub fn decode(bytes: &[u8], side: u32) -> Result<(Raster, u32), FailureReason> {
         ColorType::Palette(_) => Some(decoder.get_tag_u16_vec(Tag::ColorMap).map_err(reason)?),
         _ => None,
     };
-    let white = decoder.find_tag_unsigned::<u16>(Tag::PhotometricInterpretation).map_err(reason)? == Some(0);
     let icc = decoder.get_tag_u8_vec(Tag::IccProfile).ok();
     let (channels, depth) = match colour {
         ColorType::Gray(depth) | ColorType::Palette(depth) => (1, depth),
@@ -157,9 +156,6 @@ pub fn decode(bytes: &[u8], side: u32) -> Result<(Raster, u32), FailureReason> {
                 inks.row(&mut rgb, &black, false);
             }
             _ => to_rgb(&row, channels, &mut rgb),
-        }
-        if white && !whole {
-            rgb.iter_mut().for_each(|value| *value = 255 - *value);
         }
         reducer.push(&rgb);
     }

@@ -130,6 +130,12 @@ fn tiff_gif_and_webp_of_other_encoders() {
     let black_and_white = prepare(&file("fax.tif")).unwrap();
     let (_, got) = colours(&black_and_white.pages[0].reading);
     assert!(got[3][0] > 200 && got[2][0] < 80, "white stays white, and blue is dark: {got:?}");
+    // Faxes count ink, not light: the same bits under PhotometricInterpretation (262) 0 are the negative.
+    let mut fax = file("fax.tif");
+    let entry = fax.windows(8).position(|entry| entry == [6, 1, 3, 0, 1, 0, 0, 0]).unwrap();
+    fax[entry + 8] = 0;
+    let (_, got) = colours(&prepare(&fax).unwrap().pages[0].reading);
+    assert!(got[3][0] < 80 && got[2][0] > 200, "white is zero: {got:?}");
     shows("JPEG in TIFF", &file("jpeg.tif"), Format::Tiff, CORNERS, 16);
     shows("lossy WebP", &file("lossy.webp"), Format::WebP, CORNERS, 20);
     shows("GIF", &gif(96, 64, 3), Format::Gif, CORNERS, 8);
