@@ -85,7 +85,7 @@ mod tests {
         let measured = Measured {
             memory: Some(251.6),
             items: Some(rendered::Scores::default()),
-            thumbnails: Some("ratio to sharp, median of rounds: 0.93\n".to_owned()),
+            thumbnails: Some("ratio to sharp, median of rounds: 0.93, CPU 0.75\n".to_owned()),
             ..Measured::default()
         };
         let table = measured.table().to_string();

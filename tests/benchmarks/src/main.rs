@@ -180,7 +180,9 @@ async fn all(checkout: &Checkout, asked: &All) -> Result<()> {
     let drawn = Python::prepare(checkout).await?.receipts(asked.items.seed, asked.items.count).await?;
     measured.items = Some(rendered::Scores::measure(&mut reader, &drawn, None).await?);
     drop(reader);
-    measured.thumbnails = thumbnails::compare(checkout).await?;
+    let compared = thumbnails::compare(checkout).await;
+    let thumbnails = thumbnails::section(&compared);
+    measured.thumbnails = compared.ok().flatten();
 
     println!("{}", measured.table());
     if let Some(scans) = &measured.scans {
@@ -196,10 +198,7 @@ async fn all(checkout: &Checkout, asked: &All) -> Result<()> {
         println!("Rendered receipts, seed {}: {}\n", asked.items.seed, items.summary());
         println!("{}\n{}", items.items_table(), items.table());
     }
-    match &measured.thumbnails {
-        Some(told) => println!("Thumbnails:\n\n{told}"),
-        None => println!("Thumbnails are not measured: there is no tests/benchmarks/thumbnails/compare."),
-    }
+    println!("{thumbnails}");
     println!("From upload to draft is not measured here: `cargo local demo` tells the time of each receipt.");
     Ok(())
 }

@@ -90,14 +90,15 @@ impl Python {
         Ok(out)
     }
 
-    /// Runs a program that prints its own table and shall find this environment's Python; its error output is shown.
+    /// Runs a program that prints its own table and shall find this environment's Python; its error output
+    /// is told where it fails.
     ///
     /// # Errors
     /// When it fails.
     pub async fn run(&self, program: &Path, target: &Path) -> Result<String> {
         let mut command = Command::new(program);
         command.env("PATH", process::path_with(self.program.parent().unwrap_or(Path::new("")))?);
-        command.env("CARGO_TARGET_DIR", target).stderr(Stdio::inherit());
+        command.env("CARGO_TARGET_DIR", target).stderr(Stdio::piped());
         let finished = run(&program.display().to_string(), &mut command).await?;
         Ok(String::from_utf8_lossy(&finished.stdout).into_owned())
     }

@@ -71,8 +71,14 @@ pub fn amount(value: &str) -> Option<Amount> {
 pub fn amount_with(value: &str, decimals: usize) -> Option<Amount> {
     static THOUSANDS: LazyLock<Regex> = pattern!(r"^\d{1,3}([.,]\d{3})+$");
     let value = value.replace('−', "-");
-    let digits: String = value.chars().filter(|c| c.is_ascii_digit() || ".,".contains(*c)).collect();
-    let digits = digits.trim_matches(['.', ',']);
+    let first = value.find(|c: char| c.is_ascii_digit())?;
+    // A point right before the first digit belongs to the number (`.50`), unless it ends an abbreviation or leaders.
+    let leads = value[..first]
+        .strip_suffix(['.', ','])
+        .is_some_and(|rest| !rest.ends_with(|c: char| c.is_alphabetic() || ".,".contains(c)));
+    let from = first - usize::from(leads);
+    let digits: String = value[from..].chars().filter(|c| c.is_ascii_digit() || ".,".contains(*c)).collect();
+    let digits = digits.trim_end_matches(['.', ',']);
     let separators: Vec<&str> = digits.matches(['.', ',']).collect();
     let three = decimals == 3 && (separators.len() == 1 || separators.first() != separators.last());
     let number = if THOUSANDS.is_match(digits) && !three {
@@ -100,7 +106,7 @@ fn is_negative(value: &str) -> bool {
     let value = value.trim();
     let first = value.find(|c: char| c.is_ascii_digit()).unwrap_or(value.len());
     let last = value.rfind(|c: char| c.is_ascii_digit()).map_or(0, |at| at + 1);
-    value[..first].trim_end_matches([' ', '€', '$', '£', '¥']).ends_with('-')
+    value[..first].trim_end_matches([' ', '.', ',', '€', '$', '£', '¥']).ends_with('-')
         || value[last..].starts_with('-')
         || (value.starts_with('(') && value.ends_with(')'))
 }
@@ -253,6 +259,12 @@ mod tests {
             ("(4.89)", -489),
             ("€-4.89", -489),
             ("5.", 500),
+            (".50", 50),
+            ("$ .50", 50),
+            ("-,05", -5),
+            ("Rs.500", 50_000),
+            ("Fr. 1,234", 123_400),
+            ("....5.00", 500),
         ] {
             assert_eq!(amount(text), Some(cents * 100), "{text}");
         }

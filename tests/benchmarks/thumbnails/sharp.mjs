@@ -1,4 +1,5 @@
-// Thumbnails by sharp, one core and no cache: FILE SIDE --loop N prints milliseconds; FILE SIDE OUT writes one.
+// Thumbnails by sharp, one core and no cache: FILE SIDE --loop N prints milliseconds; FILE SIDE OUT writes one. Either
+// prints its peak of resident memory last, as `VmHWM`: `maxRSS` keeps that of the process which started this one.
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 
@@ -18,3 +19,4 @@ if (mode === '--loop') {
 } else {
   fs.writeFileSync(mode, await make());
 }
+console.log(fs.readFileSync('/proc/self/status', 'utf8').match(/^VmHWM:.*$/m)[0]);

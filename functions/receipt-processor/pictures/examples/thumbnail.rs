@@ -1,7 +1,8 @@
 //! Thumbnails for measuring: one for each process, or many in a loop with the times of each.
 //!
 //! `thumbnail FILE SIDE OUT` writes one; `thumbnail FILE SIDE --loop N` prints milliseconds, one a line;
-//! `thumbnail FILE --prepare N` prints those of all that is made of an upload.
+//! `thumbnail FILE --prepare N` prints those of all that is made of an upload. The last line is the peak of resident
+//! memory, `VmHWM`, where the system tells it.
 
 use std::{env, error::Error, fs, time::Instant};
 
@@ -30,6 +31,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             fs::write(out, slipstream_pictures::thumbnail(&fs::read(file)?, side.parse()?).map_err(fault)?)?;
         }
         _ => return Err("FILE SIDE OUT | FILE SIDE --loop N | FILE --prepare N".into()),
+    }
+    if let Ok(status) = fs::read_to_string("/proc/self/status")
+        && let Some(peak) = status.lines().find(|line| line.starts_with("VmHWM:"))
+    {
+        println!("{peak}");
     }
     Ok(())
 }
