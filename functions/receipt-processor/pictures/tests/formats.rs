@@ -109,6 +109,22 @@ fn heic_plain_turned_and_as_a_grid() {
 }
 
 #[test]
+fn heic_whose_tile_refers_back_to_the_grid() {
+    let metadata = heifer::Metadata { exif: Some(exif(1)), ..heifer::Metadata::default() };
+    let picture = heifer::Image::filled(600, 100, 8, [240, 240, 240, 255]);
+    let mut bytes = heifer::encode_with_metadata(&picture, &metadata, &heifer::EncodeOptions::default()).unwrap();
+    let place = |kind: &[u8]| bytes.windows(4).position(|window| window == kind).unwrap();
+    // Behind the kind: who refers, how many there are, and to whom (8.11.12).
+    let (to_tiles, to_grid) = (place(b"dimg"), place(b"cdsc"));
+    let (grid, tile) = (bytes[to_tiles + 4..to_tiles + 6].to_vec(), bytes[to_tiles + 8..to_tiles + 10].to_vec());
+    assert_eq!(bytes[to_grid + 8..to_grid + 10], grid);
+    bytes[to_grid..to_grid + 4].copy_from_slice(b"dimg");
+    bytes[to_grid + 4..to_grid + 6].copy_from_slice(&tile);
+    // Who looks for a colour profile must not go round and round.
+    shows("a loop", &bytes, Format::Heic, [[240; 3]; 4], 3);
+}
+
+#[test]
 fn png_in_every_depth_and_colour() {
     let pixels = corners(96, 64);
     let wide: Vec<u8> = pixels.iter().flat_map(|value| [*value, 7]).collect();

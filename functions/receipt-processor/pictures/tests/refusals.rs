@@ -6,7 +6,9 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{file, gif, jpeg, pdf, png, png_of, rows, scan_pdf, stream, text_pdf, tiff, webp, zlib};
+use common::{
+    file, gif, heic_box, heic_of, jpeg, pdf, png, png_of, rows, scan_pdf, stream, text_pdf, tiff, webp, zlib,
+};
 use peak_alloc::PeakAlloc;
 use slipstream_events::FailureReason;
 use slipstream_pictures::prepare;
@@ -34,6 +36,19 @@ fn directories(count: u32, last: u32) -> Vec<u8> {
         bytes.extend(next.to_le_bytes());
     }
     bytes
+}
+
+/// The size that a picture in a HEIC is said to have.
+fn heic_size(side: u32) -> Vec<u8> {
+    let size = heic_box(b"ispe", &[0, side, side].map(u32::to_be_bytes).concat());
+    heic_box(b"iprp", &heic_box(b"ipco", &size))
+}
+
+/// Where items are stored: `pieces` pieces each, whose places and sizes take no bytes.
+fn heic_locations(items: u16, pieces: u16) -> Vec<u8> {
+    let one = [[0, 1], [0, 0], pieces.to_be_bytes()].concat();
+    let head = [vec![0; 6], items.to_be_bytes().to_vec()].concat();
+    heic_box(b"iloc", &[head, one.repeat(usize::from(items))].concat())
 }
 
 #[test]
@@ -105,6 +120,22 @@ fn refused_at_once() {
         ("a WebP of 16 384 × 16 384", wide_webp, &[TooLarge]),
         ("an animated WebP", animated, &[UnsupportedFormat]),
         ("half a HEIC", file("plain.heic")[..300].to_vec(), &[Damaged]),
+        ("a HEIC of 65 500 × 65 500", heic_of(&[heic_size(65_500)]), &[TooLarge]),
+        ("a HEIC without a size", heic_of(&[heic_size(0)]), &[Damaged]),
+        ("a HEIC whose items are in gigabytes of pieces", heic_of(&[heic_locations(500, 65_535)]), &[TooLarge]),
+        ("a HEIC whose items are all of the file", heic_of(&[heic_locations(100, 1)]), &[TooLarge]),
+        ("a HEIC with a box beyond its end", heic_of(&[b"\0\x01\0\0idat".to_vec()]), &[Damaged]),
+        (
+            "a HEIC with an endless box",
+            heic_of(&[b"\0\0\0\x01idat\xff\xff\xff\xff\xff\xff\xff\xff".to_vec()]),
+            &[Damaged],
+        ),
+        ("a HEIC of 100 000 boxes", heic_of(&[heic_box(b"free", b"").repeat(100_000)]), &[TooLarge]),
+        (
+            "a HEIC with 65 535 references in six bytes",
+            heic_of(&[heic_box(b"iref", &[vec![0; 4], heic_box(b"dimg", &[0, 1, 0xff, 0xff, 0, 2])].concat())]),
+            &[TooLarge],
+        ),
         ("a PDF without pages", b"%PDF-1.4\n%%EOF".to_vec(), &[Damaged]),
         ("a PDF with a page of 1e9 points", page("1000000000 1000000000"), &[TooLarge]),
         ("a PDF with a page of 1e30 points", page("1e30 7"), &[TooLarge, Damaged]),
