@@ -7,7 +7,8 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{
-    file, gif, heic_box, heic_of, jpeg, pdf, png, png_of, rows, scan_pdf, stream, text_pdf, tiff, webp, zlib,
+    drawing_pdf, file, gif, heic_box, heic_of, jpeg, pdf, png, png_of, rows, scan_pdf, stream, text_pdf, tiff, webp,
+    zlib,
 };
 use peak_alloc::PeakAlloc;
 use slipstream_events::FailureReason;
@@ -49,6 +50,16 @@ fn heic_locations(items: u16, pieces: u16) -> Vec<u8> {
     let one = [[0, 1], [0, 0], pieces.to_be_bytes()].concat();
     let head = [vec![0; 6], items.to_be_bytes().to_vec()].concat();
     heic_box(b"iloc", &[head, one.repeat(usize::from(items))].concat())
+}
+
+/// Forms of which each draws the next one ten times.
+fn forms(depth: usize) -> Vec<Vec<u8>> {
+    let form = |next: usize| {
+        let resources = format!("/Subtype /Form /BBox [0 0 99 99] /Resources << /XObject << /F {next} 0 R >> >>");
+        stream(&resources, &b"/F Do ".repeat(10))
+    };
+    let last = stream("/Subtype /Form /BBox [0 0 99 99]", b"0 0 9 9 re f");
+    (0..depth).map(|index| form(6 + index)).chain([last]).collect()
 }
 
 #[test]
@@ -146,6 +157,58 @@ fn refused_at_once() {
             scan_pdf(&format!("{} /Filter /DCTDecode", picture(96)), &huge_jpeg(65_500, 65_500, 0xc0)),
             &[TooLarge],
         ),
+        ("a PDF with a line of a hundred million dashes", drawing_pdf("", b"[0.00001 0.00001] 0 d 0 0 m 595 842 l S", &[]), &[TooLarge]),
+        (
+            "a PDF that draws a picture on all of a page a hundred times",
+            drawing_pdf(
+                "/XObject << /P 5 0 R >>",
+                &b"q 595 0 0 842 0 0 cm /P Do Q ".repeat(100),
+                &[stream(&format!("/Subtype /Image {} /Filter /FlateDecode", picture(1000)), &zlib(&vec![0; 1_000_000]))],
+            ),
+            &[TooLarge],
+        ),
+        (
+            "a PDF with a mask for each of a hundred lines",
+            drawing_pdf(
+                "/ExtGState << /M << /SMask << /S /Alpha /G 5 0 R >> >> >>",
+                &(0..100).flat_map(|line| format!("q 1 0 0 1 {line} 0 cm /M gs 0 0 m 9 9 l S Q ").into_bytes()).collect::<Vec<u8>>(),
+                &[stream("/Subtype /Form /BBox [0 0 595 842] /Group << /S /Transparency >>", b"0 0 9 9 re f")],
+            ),
+            &[TooLarge],
+        ),
+        (
+            "a PDF with a pattern of a million cells over each other",
+            drawing_pdf(
+                "/Pattern << /T 5 0 R >>",
+                b"/Pattern cs /T scn 0 0 595 842 re f",
+                &[stream(
+                    "/PatternType 1 /PaintType 1 /TilingType 1 /BBox [0 0 9 9] /XStep 0.001 /YStep 0.001 /Resources << >>",
+                    b"0 0 1 1 re f",
+                )],
+            ),
+            &[TooLarge],
+        ),
+        (
+            "a PDF with a fax of four billion columns",
+            scan_pdf("/Width 96 /Height 64 /BitsPerComponent 1 /ColorSpace /DeviceGray /Filter /CCITTFaxDecode /DecodeParms << /K -1 /Columns 4000000000 >>", b"x"),
+            &[TooLarge],
+        ),
+        (
+            "a PDF with a JBIG2 page of gigapixels",
+            scan_pdf(
+                "/Width 96 /Height 64 /BitsPerComponent 1 /ColorSpace /DeviceGray /Filter /JBIG2Decode",
+                b"\0\0\0\0\x30\0\x01\0\0\0\x13\0\0\xff\xff\0\0\xff\xff\0\0\0\0\0\0\0\0\0\0\0",
+            ),
+            &[TooLarge],
+        ),
+        (
+            "a PDF with a small JPEG 2000 of gigapixels",
+            scan_pdf(
+                "/Width 96 /Height 64 /Filter /JPXDecode",
+                b"\xff\x4f\xff\x51\0\x2f\0\0\0\0\xff\xff\0\0\xff\xff\0\0\0\0\0\0\0\0\0\0\xff\xff\0\0\xff\xff\0\0\0\0\0\0\0\0\0\x03",
+            ),
+            &[TooLarge],
+        ),
         (
             "a PDF that refers to itself",
             pdf(&[
@@ -173,11 +236,14 @@ fn refused_at_once() {
         assert!(fastest < Duration::from_millis(10), "{name}: {fastest:?}");
         assert!(most < 16 << 20, "{name}: {most} bytes");
     }
-    // What inflates is noticed while it is inflated, in little memory but not in no time.
+    // What inflates, or draws itself, is noticed while it does, in little memory but not in no time.
     let flate = format!("{} /Filter /FlateDecode", picture(96));
-    let bomb = scan_pdf(&flate, &zlib(&vec![0; 80 << 20]));
-    MEMORY.reset_peak_usage();
-    let before = MEMORY.current_usage();
-    assert_eq!(prepare(&bomb).map(|prepared| prepared.format), Err(TooLarge));
-    assert!(MEMORY.peak_usage() - before < 16 << 20);
+    let inflating = scan_pdf(&flate, &zlib(&vec![0; 80 << 20]));
+    let drawing = drawing_pdf("/XObject << /F 5 0 R >>", b"/F Do", &forms(10));
+    for bomb in [inflating, drawing] {
+        MEMORY.reset_peak_usage();
+        let before = MEMORY.current_usage();
+        assert_eq!(prepare(&bomb).map(|prepared| prepared.format), Err(TooLarge));
+        assert!(MEMORY.peak_usage() - before < 16 << 20);
+    }
 }

@@ -191,6 +191,20 @@ pub fn stream(dictionary: &str, content: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// A PDF of one page of 595×842 that draws `content`; `resources` may name what stands in `objects`, from 5 on.
+pub fn drawing_pdf(resources: &str, content: &[u8], objects: &[Vec<u8>]) -> Vec<u8> {
+    let page =
+        format!("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << {resources} >> >>");
+    let mut all = vec![
+        b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_vec(),
+        page.into_bytes(),
+        stream("", content),
+    ];
+    all.extend(objects.iter().cloned());
+    pdf(&all)
+}
+
 /// A PDF of `pages` pages with text on them.
 pub fn text_pdf(pages: usize, size: &str) -> Vec<u8> {
     let kids: String = (0..pages).map(|page| format!("{} 0 R ", 5 + page)).collect();
