@@ -169,7 +169,7 @@ pub fn check(bytes: &[u8]) -> Result<Format, FailureReason> {
         Format::WebP => webp::check(bytes),
         Format::Tiff => tiff::check(bytes).map(|_| ()),
         Format::Gif => gif::check(bytes),
-        Format::Heic => Ok(()),
+        Format::Heic => heic::check(bytes),
         Format::Pdf => pdf::check(bytes),
     }?;
     Ok(format)

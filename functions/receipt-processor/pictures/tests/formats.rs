@@ -81,6 +81,41 @@ fn jpeg_of_inks_and_of_grey() {
     shows("grey", &bytes, Format::Jpeg, [[77; 3]; 4], 2);
 }
 
+/// A printer's profile (ICC.1, 10.10) in which cyan is a middle grey and the other inks are nothing.
+fn strange_inks() -> Vec<u8> {
+    let identity: Vec<u8> = (0..=255).collect();
+    let mut table = b"mft1\0\0\0\0\x04\x03\x02\0".to_vec();
+    table.extend([1, 0, 0, 0, 1, 0, 0, 0, 1].map(|one: u32| (one << 16).to_be_bytes()).concat());
+    table.extend(identity.repeat(4));
+    // Lightness and two colours for each corner of the inks, the last of which changes first.
+    table.extend((0..16).flat_map(|corner| if corner & 8 == 0 { [255, 128, 128] } else { [128, 128, 128] }));
+    table.extend(identity.repeat(3));
+    let mut profile = vec![0; 128];
+    profile[..4].copy_from_slice(&(144 + table.len() as u32).to_be_bytes());
+    profile[8..24].copy_from_slice(b"\x02\x40\0\0prtrCMYKLab ");
+    profile[36..40].copy_from_slice(b"acsp");
+    profile[68..80].copy_from_slice(b"\0\0\xf6\xd6\0\x01\0\0\0\0\xd3\x2d");
+    profile.extend(b"\0\0\0\x01A2B0\0\0\0\x90");
+    profile.extend((table.len() as u32).to_be_bytes());
+    profile.extend(table);
+    profile
+}
+
+#[test]
+fn jpeg_of_inks_with_a_profile() {
+    let profile = strange_inks();
+    let inks: Vec<u8> =
+        (0..64 * 96).flat_map(|at| if at < 32 * 96 { [255, 0, 0, 0] } else { [0, 255, 0, 0] }).collect();
+    for colour in [ColorType::Cmyk, ColorType::CmykAsYcck] {
+        let mut bytes = Vec::new();
+        let mut encoder = Encoder::new(&mut bytes, 95);
+        encoder.add_icc_profile(&profile).unwrap();
+        encoder.encode(&inks, 96, 64, colour).unwrap();
+        let expected = [[119; 3], [119; 3], [255; 3], [255; 3]];
+        shows(&format!("{colour:?} with a profile"), &bytes, Format::Jpeg, expected, 4);
+    }
+}
+
 #[test]
 fn all_eight_orientations_in_every_format_that_has_them() {
     for orientation in 1..=8 {
@@ -106,6 +141,22 @@ fn heic_plain_turned_and_as_a_grid() {
     assert_eq!(colours(&prepared.pages[0].reading).0, (64, 96));
     let prepared = shows("several tiles", &heic(1100, 700), Format::Heic, CORNERS, 14);
     assert_eq!(colours(&prepared.pages[0].reading).0, (1100, 700));
+}
+
+#[test]
+fn heic_whose_tile_refers_back_to_the_grid() {
+    let metadata = heifer::Metadata { exif: Some(exif(1)), ..heifer::Metadata::default() };
+    let picture = heifer::Image::filled(600, 100, 8, [240, 240, 240, 255]);
+    let mut bytes = heifer::encode_with_metadata(&picture, &metadata, &heifer::EncodeOptions::default()).unwrap();
+    let place = |kind: &[u8]| bytes.windows(4).position(|window| window == kind).unwrap();
+    // Behind the kind: who refers, how many there are, and to whom (8.11.12).
+    let (to_tiles, to_grid) = (place(b"dimg"), place(b"cdsc"));
+    let (grid, tile) = (bytes[to_tiles + 4..to_tiles + 6].to_vec(), bytes[to_tiles + 8..to_tiles + 10].to_vec());
+    assert_eq!(bytes[to_grid + 8..to_grid + 10], grid);
+    bytes[to_grid..to_grid + 4].copy_from_slice(b"dimg");
+    bytes[to_grid + 4..to_grid + 6].copy_from_slice(&tile);
+    // Who looks for a colour profile must not go round and round.
+    shows("a loop", &bytes, Format::Heic, [[240; 3]; 4], 3);
 }
 
 #[test]

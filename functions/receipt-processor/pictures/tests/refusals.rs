@@ -6,7 +6,10 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{file, gif, jpeg, pdf, png, png_of, rows, scan_pdf, stream, text_pdf, tiff, webp, zlib};
+use common::{
+    drawing_pdf, file, gif, heic_box, heic_of, jpeg, pdf, png, png_of, rows, scan_pdf, stream, text_pdf, tiff, webp,
+    zlib,
+};
 use peak_alloc::PeakAlloc;
 use slipstream_events::FailureReason;
 use slipstream_pictures::prepare;
@@ -34,6 +37,29 @@ fn directories(count: u32, last: u32) -> Vec<u8> {
         bytes.extend(next.to_le_bytes());
     }
     bytes
+}
+
+/// The size that a picture in a HEIC is said to have.
+fn heic_size(side: u32) -> Vec<u8> {
+    let size = heic_box(b"ispe", &[0, side, side].map(u32::to_be_bytes).concat());
+    heic_box(b"iprp", &heic_box(b"ipco", &size))
+}
+
+/// Where items are stored: `pieces` pieces each, whose places and sizes take no bytes.
+fn heic_locations(items: u16, pieces: u16) -> Vec<u8> {
+    let one = [[0, 1], [0, 0], pieces.to_be_bytes()].concat();
+    let head = [vec![0; 6], items.to_be_bytes().to_vec()].concat();
+    heic_box(b"iloc", &[head, one.repeat(usize::from(items))].concat())
+}
+
+/// Forms of which each draws the next one ten times.
+fn forms(depth: usize) -> Vec<Vec<u8>> {
+    let form = |next: usize| {
+        let resources = format!("/Subtype /Form /BBox [0 0 99 99] /Resources << /XObject << /F {next} 0 R >> >>");
+        stream(&resources, &b"/F Do ".repeat(10))
+    };
+    let last = stream("/Subtype /Form /BBox [0 0 99 99]", b"0 0 9 9 re f");
+    (0..depth).map(|index| form(6 + index)).chain([last]).collect()
 }
 
 #[test]
@@ -105,6 +131,22 @@ fn refused_at_once() {
         ("a WebP of 16 384 × 16 384", wide_webp, &[TooLarge]),
         ("an animated WebP", animated, &[UnsupportedFormat]),
         ("half a HEIC", file("plain.heic")[..300].to_vec(), &[Damaged]),
+        ("a HEIC of 65 500 × 65 500", heic_of(&[heic_size(65_500)]), &[TooLarge]),
+        ("a HEIC without a size", heic_of(&[heic_size(0)]), &[Damaged]),
+        ("a HEIC whose items are in gigabytes of pieces", heic_of(&[heic_locations(500, 65_535)]), &[TooLarge]),
+        ("a HEIC whose items are all of the file", heic_of(&[heic_locations(100, 1)]), &[TooLarge]),
+        ("a HEIC with a box beyond its end", heic_of(&[b"\0\x01\0\0idat".to_vec()]), &[Damaged]),
+        (
+            "a HEIC with an endless box",
+            heic_of(&[b"\0\0\0\x01idat\xff\xff\xff\xff\xff\xff\xff\xff".to_vec()]),
+            &[Damaged],
+        ),
+        ("a HEIC of 100 000 boxes", heic_of(&[heic_box(b"free", b"").repeat(100_000)]), &[TooLarge]),
+        (
+            "a HEIC with 65 535 references in six bytes",
+            heic_of(&[heic_box(b"iref", &[vec![0; 4], heic_box(b"dimg", &[0, 1, 0xff, 0xff, 0, 2])].concat())]),
+            &[TooLarge],
+        ),
         ("a PDF without pages", b"%PDF-1.4\n%%EOF".to_vec(), &[Damaged]),
         ("a PDF with a page of 1e9 points", page("1000000000 1000000000"), &[TooLarge]),
         ("a PDF with a page of 1e30 points", page("1e30 7"), &[TooLarge, Damaged]),
@@ -113,6 +155,58 @@ fn refused_at_once() {
         (
             "a PDF with a JPEG of gigapixels",
             scan_pdf(&format!("{} /Filter /DCTDecode", picture(96)), &huge_jpeg(65_500, 65_500, 0xc0)),
+            &[TooLarge],
+        ),
+        ("a PDF with a line of a hundred million dashes", drawing_pdf("", b"[0.00001 0.00001] 0 d 0 0 m 595 842 l S", &[]), &[TooLarge]),
+        (
+            "a PDF that draws a picture on all of a page a hundred times",
+            drawing_pdf(
+                "/XObject << /P 5 0 R >>",
+                &b"q 595 0 0 842 0 0 cm /P Do Q ".repeat(100),
+                &[stream(&format!("/Subtype /Image {}", picture(1000)), b"x")],
+            ),
+            &[TooLarge],
+        ),
+        (
+            "a PDF with a mask for each of a hundred lines",
+            drawing_pdf(
+                "/ExtGState << /M << /SMask << /S /Alpha /G 5 0 R >> >> >>",
+                &(0..100).flat_map(|line| format!("q 1 0 0 1 {line} 0 cm /M gs 0 0 m 9 9 l S Q ").into_bytes()).collect::<Vec<u8>>(),
+                &[stream("/Subtype /Form /BBox [0 0 595 842] /Group << /S /Transparency >>", b"0 0 9 9 re f")],
+            ),
+            &[TooLarge],
+        ),
+        (
+            "a PDF with a pattern of a million cells over each other",
+            drawing_pdf(
+                "/Pattern << /T 5 0 R >>",
+                b"/Pattern cs /T scn 0 0 595 842 re f",
+                &[stream(
+                    "/PatternType 1 /PaintType 1 /TilingType 1 /BBox [0 0 9 9] /XStep 0.01 /YStep 0.01 /Resources << >>",
+                    b"0 0 1 1 re f",
+                )],
+            ),
+            &[TooLarge],
+        ),
+        (
+            "a PDF with a fax of four billion columns",
+            scan_pdf("/Width 96 /Height 64 /BitsPerComponent 1 /ColorSpace /DeviceGray /Filter /CCITTFaxDecode /DecodeParms << /K -1 /Columns 4000000000 >>", b"x"),
+            &[TooLarge],
+        ),
+        (
+            "a PDF with a JBIG2 page of gigapixels",
+            scan_pdf(
+                "/Width 96 /Height 64 /BitsPerComponent 1 /ColorSpace /DeviceGray /Filter /JBIG2Decode",
+                b"\0\0\0\0\x30\0\x01\0\0\0\x13\0\0\xff\xff\0\0\xff\xff\0\0\0\0\0\0\0\0\0\0\0",
+            ),
+            &[TooLarge],
+        ),
+        (
+            "a PDF with a small JPEG 2000 of gigapixels",
+            scan_pdf(
+                "/Width 96 /Height 64 /Filter /JPXDecode",
+                b"\xff\x4f\xff\x51\0\x2f\0\0\0\0\xff\xff\0\0\xff\xff\0\0\0\0\0\0\0\0\0\0\xff\xff\0\0\xff\xff\0\0\0\0\0\0\0\0\0\x03",
+            ),
             &[TooLarge],
         ),
         (
@@ -142,11 +236,14 @@ fn refused_at_once() {
         assert!(fastest < Duration::from_millis(10), "{name}: {fastest:?}");
         assert!(most < 16 << 20, "{name}: {most} bytes");
     }
-    // What inflates is noticed while it is inflated, in little memory but not in no time.
+    // What inflates, or draws itself, is noticed while it does, in little memory but not in no time.
     let flate = format!("{} /Filter /FlateDecode", picture(96));
-    let bomb = scan_pdf(&flate, &zlib(&vec![0; 80 << 20]));
-    MEMORY.reset_peak_usage();
-    let before = MEMORY.current_usage();
-    assert_eq!(prepare(&bomb).map(|prepared| prepared.format), Err(TooLarge));
-    assert!(MEMORY.peak_usage() - before < 16 << 20);
+    let inflating = scan_pdf(&flate, &zlib(&vec![0; 80 << 20]));
+    let drawing = drawing_pdf("/XObject << /F 5 0 R >>", b"/F Do", &forms(10));
+    for bomb in [inflating, drawing] {
+        MEMORY.reset_peak_usage();
+        let before = MEMORY.current_usage();
+        assert_eq!(prepare(&bomb).map(|prepared| prepared.format), Err(TooLarge));
+        assert!(MEMORY.peak_usage() - before < 16 << 20);
+    }
 }

@@ -149,6 +149,21 @@ pub fn heic(width: u32, height: u32) -> Vec<u8> {
     heifer::encode_rgb8(width, height, &corners(width as usize, height as usize), &options).unwrap()
 }
 
+/// A box of a HEIC (ISO/IEC 14496-12, 4.2).
+pub fn heic_box(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+    [&(content.len() as u32 + 8).to_be_bytes(), kind.as_slice(), content].concat()
+}
+
+/// A HEIC without a picture, of what stands in its description.
+pub fn heic_of(boxes: &[Vec<u8>]) -> Vec<u8> {
+    let handler = heic_box(b"hdlr", b"\0\0\0\0\0\0\0\0pict\0\0\0\0\0\0\0\0\0\0\0\0\0");
+    let primary = heic_box(b"pitm", &[0, 0, 0, 0, 0, 1]);
+    let entry = heic_box(b"infe", b"\x02\0\0\0\0\x01\0\0hvc1\0");
+    let items = heic_box(b"iinf", &[b"\0\0\0\0\0\x01".to_vec(), entry].concat());
+    let description = [vec![0; 4], handler, primary, items, boxes.concat()].concat();
+    [heic_box(b"ftyp", b"heic\0\0\0\0mif1heic"), heic_box(b"meta", &description)].concat()
+}
+
 /// A PDF of objects numbered from one; the first is the catalogue.
 pub fn pdf(objects: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = b"%PDF-1.4\n".to_vec();
@@ -174,6 +189,20 @@ pub fn stream(dictionary: &str, content: &[u8]) -> Vec<u8> {
     bytes.extend(content);
     bytes.extend(b"\nendstream");
     bytes
+}
+
+/// A PDF of one page of 595×842 that draws `content`; `resources` may name what stands in `objects`, from 5 on.
+pub fn drawing_pdf(resources: &str, content: &[u8], objects: &[Vec<u8>]) -> Vec<u8> {
+    let page =
+        format!("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << {resources} >> >>");
+    let mut all = vec![
+        b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_vec(),
+        page.into_bytes(),
+        stream("", content),
+    ];
+    all.extend(objects.iter().cloned());
+    pdf(&all)
 }
 
 /// A PDF of `pages` pages with text on them.

@@ -1,22 +1,22 @@
 //! PDF (ISO 32000-1): the first pages, rendered as they print.
 
+mod budget;
+mod picture;
+
 use std::io::{self, Read};
 
 use flate2::read::ZlibDecoder;
 use hayro::{
     PixmapSettings, RenderCache, RenderSettings,
-    hayro_interpret::InterpreterSettings,
-    hayro_syntax::{
-        LoadPdfError, Pdf,
-        object::{Name, Object, Stream},
-        page::Page,
-    },
+    hayro_interpret::{InterpreterSettings, TransformExt},
+    hayro_syntax::{LoadPdfError, Pdf, page::Page},
+    kurbo::Affine,
     vello_cpu::color::palette::css::WHITE,
 };
 use memchr::memmem;
 use slipstream_events::FailureReason;
 
-use crate::{MAX_PAGES, jpeg, limits::MAX_PIXELS, raster::Raster};
+use crate::{MAX_PAGES, raster::Raster};
 
 /// Pixels per inch at which a page is rendered; a PDF's own unit is 1/72 inch (8.3.2.3).
 const DPI: f32 = 200.0;
@@ -72,36 +72,6 @@ pub fn check(bytes: &[u8]) -> Result<(), FailureReason> {
     Ok(())
 }
 
-/// That a picture inside of the document can be decoded within the limits.
-fn check_picture(stream: &Stream<'_>) -> Result<(), FailureReason> {
-    let dictionary = stream.dict();
-    if dictionary.get::<Name<'_>>(b"Subtype".as_slice()).is_none_or(|kind| kind.as_ref() != b"Image") {
-        return Ok(());
-    }
-    let size = |key: &[u8]| u64::from(dictionary.get::<u32>(key).unwrap_or(0));
-    if size(b"Width").saturating_mul(size(b"Height")) > MAX_PIXELS {
-        return Err(FailureReason::TooLarge);
-    }
-    let raw = stream.raw_data();
-    if raw.starts_with(b"\xff\xd8\xff") {
-        // A damaged one is left out of the page by the renderer.
-        let size = jpeg::Header::read(&raw).map(|header| u64::from(header.width) * u64::from(header.height));
-        if size == Err(FailureReason::TooLarge) || size.is_ok_and(|pixels| pixels > MAX_PIXELS) {
-            return Err(FailureReason::TooLarge);
-        }
-    }
-    // JPEG 2000: the SIZ marker's reference grid (ITU-T T.800, A.5.1).
-    if let Some(at) = memmem::find(&raw[..raw.len().min(4096)], b"\xff\x4f\xff\x51")
-        && let Some([_, _, _, _, w3, w2, w1, w0, h3, h2, h1, h0]) = raw.get(at + 4..at + 16)
-    {
-        let (width, height) = (u32::from_be_bytes([*w3, *w2, *w1, *w0]), u32::from_be_bytes([*h3, *h2, *h1, *h0]));
-        if u64::from(width) * u64::from(height) > MAX_PIXELS {
-            return Err(FailureReason::TooLarge);
-        }
-    }
-    Ok(())
-}
-
 /// Renders the first pages, each by itself, and hands each on; returns how many there are.
 ///
 /// # Errors
@@ -122,13 +92,8 @@ pub fn decode(bytes: &[u8], mut each: impl FnMut(Raster) -> Result<(), FailureRe
     for page in pages.iter().take(MAX_PAGES) {
         scale(page)?;
     }
-    for object in pdf.objects() {
-        if let Object::Stream(stream) = object {
-            check_picture(&stream)?;
-        }
-    }
     for page in pages.iter().take(MAX_PAGES) {
-        each(render(page)?)?;
+        each(render(page, bytes.len())?)?;
     }
     u32::try_from(pages.len()).map_err(|_| FailureReason::TooLarge)
 }
@@ -146,9 +111,13 @@ fn scale(page: &Page<'_>) -> Result<f32, FailureReason> {
     Ok((DPI / 72.0).min(MAX_SIDE / longest))
 }
 
-fn render(page: &Page<'_>) -> Result<Raster, FailureReason> {
+fn render(page: &Page<'_>, file: usize) -> Result<Raster, FailureReason> {
     let scale = scale(page)?;
     let settings = PixmapSettings { x_scale: scale, y_scale: scale, bg_color: WHITE };
+    let (width, height) = page.render_dimensions();
+    let transform = Affine::scale(f64::from(scale)) * page.initial_transform(true).to_kurbo();
+    let (width, height) = (f64::from(width * scale), f64::from(height * scale));
+    budget::check(page, transform, (width, height), file)?;
     let cache = RenderCache::new();
     let pixmap = hayro::render(page, &cache, &InterpreterSettings::default(), &RenderSettings::default(), &settings);
     let (width, height) = (usize::from(pixmap.width()), usize::from(pixmap.height()));
