@@ -121,6 +121,14 @@ pub fn label(text: &str) -> Option<Label> {
     has(WEAK).then_some(Label::Total(25))
 }
 
+/// Whether only a word that also stands in names of things says that it is a discount: `MEAL DEAL`.
+#[must_use]
+pub fn is_weak_discount(text: &str) -> bool {
+    const WEAK: &[&str] = &["deal", "promo", "promotion", "aktion", "oferta"];
+    let folded = fold(text);
+    says_any(&folded, WEAK) && !DISCOUNT.iter().any(|d| !WEAK.contains(d) && says(&folded, d))
+}
+
 /// A label with a tax in it: the tax itself, or a total with or without it.
 fn taxed(folded: &str, total: bool, strong: bool) -> Label {
     let first = |phrases: &[&str]| folded.split(' ').position(|w| phrases.contains(&w)).unwrap_or(usize::MAX);
@@ -198,5 +206,7 @@ mod tests {
             assert_eq!(label(text), Some(expected), "{text}");
         }
         assert_eq!(label("SATIN BIAS TAPE"), None);
+        assert!(is_weak_discount("MEAL DEAL 3.50") && is_weak_discount("AKTION Poulet"));
+        assert!(!is_weak_discount("Promo discount") && !is_weak_discount("Rabatt"));
     }
 }
