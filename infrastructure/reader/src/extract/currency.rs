@@ -9,7 +9,9 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::amounts::Amount;
+use super::labels::{Label, label};
 use super::words::{fold, says_any};
+use crate::layout::Layout;
 use crate::page::Page;
 
 /// A currency and how sure it is.
@@ -143,6 +145,18 @@ static PREFIXES: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
     ]
 });
 
+/// Signs that are also short for something else, beside what can only be an amount.
+static SHORT: LazyLock<[(&str, Regex); 2]> = LazyLock::new(|| {
+    [
+        ("HUF", Regex::new(r"\d(?:\d\d|[.,]\d{2}|[ .]\d{3})\s?Ft\b").expect("a constant pattern")),
+        ("CHF", Regex::new(r"\bFr\.\s?\d+(?:['’]\d{3})*[.,]\d{2}\b|\d[.,]\d{2}\s?Fr\.").expect("a constant pattern")),
+    ]
+});
+static CODE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b[A-Z]{3}\b").expect("a constant pattern"));
+static BEFORE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"[.,]\d{2,3}\s*$").expect("a constant pattern"));
+static BEHIND: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^\s*-?\s*\d[\d ]*[.,]\d{2}").expect("a constant pattern"));
+
 /// What speaks for each currency.
 #[derive(Debug, Default)]
 struct Votes(Vec<(&'static str, u32)>);
@@ -167,26 +181,45 @@ impl Votes {
 /// The currency of a page with these amounts.
 #[must_use]
 pub fn find(page: &Page, amounts: &[&Amount]) -> Option<Found> {
-    let (mut printed, mut dollars, mut crowns) = (Votes::default(), 0, 0);
+    let (mut signs, mut words, mut dollars, mut crowns) = (Votes::default(), Votes::default(), 0, 0);
     for sign in amounts.iter().filter_map(|a| a.sign.as_deref()) {
         match by_sign(sign) {
-            Sign::Code(code) => printed.add(code, 2),
+            // Feet and Fridays look alike: `SHORT` tells.
+            Sign::Code(_) if matches!(sign, "Ft" | "Fr.") => {}
+            Sign::Code(code) => signs.add(code, 2),
             Sign::Dollar => dollars += 1,
             Sign::Crown => crowns += 1,
         }
     }
     for line in &page.lines {
+        for (code, pattern) in SHORT.iter() {
+            signs.add(code, u32::try_from(2 * pattern.find_iter(&line.text).count()).unwrap_or(0));
+        }
         for word in line.text.split(|c: char| !c.is_alphanumeric() && !"€£".contains(c)) {
-            match CODES.iter().find(|c| **c == word) {
-                Some(code) => printed.add(code, 2),
-                None if word == "RM" => printed.add("MYR", 2),
-                None if matches!(word, "€" | "EURO") => printed.add("EUR", 2),
-                None if word == "£" => printed.add("GBP", 2),
-                None => {}
+            match word {
+                "RM" => signs.add("MYR", 2),
+                "€" | "EURO" => signs.add("EUR", 2),
+                "£" => signs.add("GBP", 2),
+                _ => {}
             }
         }
     }
-    if let Some((code, share)) = printed.winner(None) {
+    // `TRY` and `RON` are also words: a bare code counts alone, beside an amount or in the row of a sum.
+    let layout = Layout::new(page);
+    for text in (0..layout.rows.len()).map(|row| layout.text(row)) {
+        let summed = || label(&text).is_some_and(|l| l != Label::Other);
+        for hit in CODE.find_iter(&text) {
+            let Some(code) = CODES.iter().find(|c| **c == hit.as_str()) else { continue };
+            let beside = BEFORE.is_match(&text[..hit.start()]) || BEHIND.is_match(&text[hit.end()..]);
+            if text.trim() == *code || beside || summed() {
+                words.add(code, 2);
+            }
+        }
+    }
+    signs.0.retain(|(_, n)| *n > 0);
+    let dollars_win = dollars > 0 && signs.0.iter().all(|(_, n)| 2 * dollars > *n);
+    let among = dollars_win.then_some(DOLLARS);
+    if let Some((code, share)) = signs.winner(among).or_else(|| words.winner(among)) {
         return Some(Found { code, confidence: 0.9 + 0.08 * share });
     }
     let country = country(page);
@@ -270,7 +303,11 @@ mod tests {
     use crate::page::{Quad, TextLine};
 
     fn read(rows: &[&str]) -> Option<&'static str> {
-        let lines = rows.iter().map(|t| TextLine::new(*t, 0.98, Quad::upright(0.0, 0.0, 200.0, 20.0))).collect();
+        let lines = rows
+            .iter()
+            .enumerate()
+            .map(|(n, t)| TextLine::new(*t, 0.98, Quad::upright(0.0, 40.0 * n as f32, 200.0, 40.0 * n as f32 + 20.0)))
+            .collect();
         let page = Page::new(300.0, 300.0, lines);
         let amounts: Vec<Amount> = rows.iter().flat_map(|t| amounts::find(t, Decimal::Point)).collect();
         find(&page, &amounts.iter().collect::<Vec<_>>()).map(|f| f.code)
@@ -281,6 +318,18 @@ mod tests {
         assert_eq!(read(&["Malaysia", "TOTAL EUR 12.50"]), Some("EUR"));
         assert_eq!(read(&["TOTAL £12.50"]), Some("GBP"));
         assert_eq!(read(&["TOTAL KD 1.250"]), Some("KWD"));
+    }
+
+    #[test]
+    fn words_that_look_like_codes_are_none() {
+        assert_eq!(read(&["TRY OUR NEW BURGER", "TOTAL $12.50"]), Some("USD"));
+        assert_eq!(read(&["SERVER: RON", "12.50"]), None);
+        assert_eq!(read(&["6 Ft USB CABLE", "TOTAL $12.50"]), Some("USD"));
+        assert_eq!(read(&["Mo-Fr. 8:00 - 20:00", "TOTAL 12.50 EUR"]), Some("EUR"));
+        assert_eq!(read(&["1250 Ft"]), Some("HUF"));
+        assert_eq!(read(&["Fr. 12.50"]), Some("CHF"));
+        assert_eq!(read(&["TOTAL (EUR)"]), Some("EUR"));
+        assert_eq!(read(&["TOTAL CAD", "$12.50"]), Some("CAD"));
     }
 
     #[test]

@@ -21,9 +21,20 @@ pub struct Date {
     pub clear: bool,
 }
 
-// The first letters of the months in English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Swedish,
-// Danish, Czech and Malay, without accents.
-const MONTHS: &str = "jan|gen|ene|sty|led|feb|fev|lut|uno|mar|mrz|maerz|mac|brez|apr|avr|abr|kwi|dub|mai|may|mei|maj|mag|kve|jun|juin|giu|cze|cer|jul|juil|lug|lip|aug|aou|ago|aout|sie|ogos|sep|set|wrz|zar|oct|okt|ott|out|paz|rij|nov|lis|dec|dez|dic|dis|gru|des|pro";
+// The months in English, German, French, Spanish, Malay, Italian, Portuguese, Dutch, Swedish, Danish, Polish and Czech,
+// then their abbreviations, mostly without accents: only whole names, since `Marlboro` begins with a month too.
+const MONTHS: &str = "january|february|march|april|may|june|july|august|september|october|november|december|\
+              januar|februar|marz|maerz|mai|juni|juli|oktober|dezember|\
+              janvier|fevrier|mars|avril|juin|juillet|aout|septembre|octobre|novembre|decembre|\
+              enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|setiembre|octubre|noviembre|diciembre|\
+              januari|februari|mac|mei|julai|ogos|disember|\
+              gennaio|febbraio|aprile|maggio|giugno|luglio|settembre|ottobre|dicembre|\
+              janeiro|fevereiro|março|marco|maio|junho|julho|setembro|outubro|novembro|dezembro|\
+              maart|augustus|maj|augusti|marts|\
+              stycznia|lutego|marca|kwietnia|maja|czerwca|lipca|sierpnia|września|wrzesnia|października|pazdziernika|listopada|grudnia|\
+              ledna|února|unora|března|brezna|dubna|května|kvetna|června|cervna|července|cervence|srpna|září|zari|října|rijna|listopadu|prosince|\
+              janv|fevr|juil|sept|\
+              jan|gen|ene|sty|led|feb|fev|lut|mar|mrz|mrt|apr|avr|abr|kwi|jun|giu|cze|jul|lug|lip|aug|ago|sie|sep|set|wrz|oct|okt|ott|out|paz|nov|lis|dec|dez|dic|dis|gru|des";
 
 static NUMERIC: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?P<a>\d{4}|\d{1,2})\s?(?P<s>[-/.])\s?(?P<b>\d{1,2})\s?(?P<s2>[-/.])\s?'?(?P<c>20\d{2}|19\d{2}|\d{2})")
@@ -31,13 +42,13 @@ static NUMERIC: LazyLock<Regex> = LazyLock::new(|| {
 });
 static DAY_FIRST: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&format!(
-        r"(?i)(?P<d>\d{{1,2}})(?:st|nd|rd|th)?\s?[-/. ]?\s?(?:de |of )?(?P<m>{MONTHS})[a-zçûé]*\.?\s?[-/., ]?\s?(?:de )?'?(?P<y>20\d{{2}}|\d{{2}})"
+        r"(?i)(?P<d>\d{{1,2}})(?:st|nd|rd|th)?\s?[-/. ]?\s?(?:de |of )?(?P<m>{MONTHS})\.?\s?[-/., ]?\s?(?:de )?'?(?P<y>20\d{{2}}|\d{{2}})"
     ))
     .expect("a constant pattern")
 });
 static MONTH_FIRST: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&format!(
-        r"(?i)\b(?P<m>{MONTHS})[a-z]*\.?[-/ ]?(?P<d>\d{{1,2}})(?:st|nd|rd|th)?[-/, ]+'?(?P<y>20\d{{2}}|\d{{2}})"
+        r"(?i)\b(?P<m>{MONTHS})\.?[-/ ]?(?P<d>\d{{1,2}})(?:st|nd|rd|th)?[-/, ]+'?(?P<y>20\d{{2}}|\d{{2}})"
     ))
     .expect("a constant pattern")
 });
@@ -205,6 +216,14 @@ fn push(found: &mut Vec<Date>, text: &str, folded: &str, hit: &regex::Captures<'
     let mut rest = after.chars();
     match rest.next() {
         Some(c) if c.is_ascii_digit() && !glued_time => return,
+        // `1 DEC 12oz` is a size; only the time of ISO 8601 has a letter in front.
+        Some(c)
+            if hit.name("m").is_some_and(|m| !m.as_str().starts_with(|c: char| c.is_ascii_digit()))
+                && c.is_alphabetic()
+                && !(c == 'T' && rest.clone().next().is_some_and(|c| c.is_ascii_digit())) =>
+        {
+            return;
+        }
         Some('.' | '-' | '/') if rest.next().is_some_and(|c| c.is_ascii_digit()) => return,
         _ => {}
     }
@@ -371,10 +390,13 @@ mod tests {
             ("7 de marzo de 2024", "7 de marzo de 2024"),
             ("21/03/201814:23", "21/03/2018"),
             ("01.02.24", "01.02.24"),
+            ("4 Disember 2023", "4 Disember 2023"),
+            ("Sept. 9, 2024", "Sept. 9, 2024"),
+            ("18 Okt. 2024", "18 Okt. 2024"),
             ("20240131", "20240131"),
             ("27032018", "27032018"),
-            ("ORD #50 -REG #19-18/01/2018 10:27:03", "18/01/2018"),
-            ("ORD #95 -REG #19- 24/07/2016 14:21:51", "24/07/2016"),
+            ("TILL #4 -OP #07-23/09/2021 08:15:40", "23/09/2021"),
+            ("TILL #8 -OP #11- 06/11/2022 17:48:02", "06/11/2022"),
         ] {
             assert_eq!(texts(text), [expected], "{text}");
         }
@@ -407,7 +429,20 @@ mod tests {
 
     #[test]
     fn what_is_no_date() {
-        for text in ["03-55423228", "192.168.10.12", "45/13/2018", "1.234,56", "No. 12-34", "60-30-20"] {
+        for text in [
+            "03-55423228",
+            "192.168.10.12",
+            "45/13/2018",
+            "1.234,56",
+            "No. 12-34",
+            "60-30-20",
+            "2 DESPERADOS 33cl",
+            "1 PROSECCO 75cl",
+            "1 DECAF 12oz",
+            "2 MARS 45g",
+            "1 Marlboro 20",
+            "1 DEC 12oz",
+        ] {
             assert!(texts(text).is_empty(), "{text}: {:?}", texts(text));
         }
     }

@@ -109,7 +109,7 @@ mod tests {
             (&["NO. BIL", "99829980"], "99829980"),
             (&["Trans 85/63509"], "85/63509"),
             (&["11:54Quittung Nr. A83661"], "A83661"),
-            (&["Doc No.", "SO00046284"], "SO00046284"),
+            (&["Doc No.", "QX7719053"], "QX7719053"),
             (&["TR# 21772"], "21772"),
         ] {
             assert_eq!(read(cells).as_deref(), Some(expected), "{cells:?}");

@@ -3,7 +3,7 @@
 use super::columns::Headings;
 use super::row::{Count, Number, Parsed, Span, Style, makes};
 use super::says_nothing;
-use crate::extract::labels::Label;
+use crate::extract::labels::{Label, is_weak_discount};
 use crate::extract::words::{fold, says_any};
 use crate::layout::Layout;
 use crate::page::Quad;
@@ -73,7 +73,12 @@ fn role(p: &Parsed<'_>) -> Role {
     let named = p.words.is_some_and(|span| !says_nothing(p.str(span)));
     match (p.price, named) {
         (Some(price), _) if price.thousandths == 0 && !named => Role::Blank,
-        (Some(_), true) if p.label == Some(Label::Discount) => Role::Less,
+        (Some(price), true)
+            if p.label == Some(Label::Discount)
+                && (price.thousandths < 0 || refund || !is_weak_discount(&p.text.text)) =>
+        {
+            Role::Less
+        }
         (Some(_), true) if p.label == Some(Label::Other) && says_any(&fold(&p.text.text), NOT_BOUGHT) => Role::Blank,
         // Where nothing is given back on the whole, what is negative takes something off.
         (Some(price), true) if price.thousandths < 0 && !refund => Role::Less,

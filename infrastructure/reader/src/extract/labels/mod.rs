@@ -2,10 +2,21 @@
 
 mod vocabulary;
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use super::words::{fold, says, says_any};
 use vocabulary::{
-    BALANCE, CHANGE, COUNTS, DISCOUNT, INCLUDING, PLAIN, ROUNDING, SERVICE, STRONG, SUBTOTAL, TAX, TENDER, TIP, WEAK,
+    BALANCE, CHANGE, COUNTS, DISCOUNT, INCLUDING, PLAIN, ROUNDING, SERVICE, STRONG, SUBTOTAL, TAX, TENDER, TIP,
+    TOTAL_TENDER, WEAK,
 };
+
+/// A total with the number of things in brackets.
+static COUNTED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)total\W*\(\s*\d+\s*(?:items?|pcs|articles|artikel|art[ií]culos|articoli|posten|positionen)\s*\)")
+        .expect("a constant pattern")
+});
 
 /// What an amount is, by its label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +74,10 @@ pub fn label(text: &str) -> Option<Label> {
     if has(BALANCE) {
         return Some(Label::Balance);
     }
+    // `TOTAL (3 ITEMS)`: what is counted stands in the label.
+    if total && COUNTED.is_match(text) {
+        return Some(Label::Total(40));
+    }
     if (has(COUNTS) || glued.contains("supplies")) && !strong {
         return Some(Label::Other);
     }
@@ -88,6 +103,9 @@ pub fn label(text: &str) -> Option<Label> {
     if strong {
         return Some(Label::Total(60));
     }
+    if has(TOTAL_TENDER) {
+        return Some(Label::Tender);
+    }
     if total {
         return Some(if has(TENDER) && !folded.starts_with("total") { Label::Tender } else { Label::Total(50) });
     }
@@ -101,6 +119,14 @@ pub fn label(text: &str) -> Option<Label> {
         return Some(Label::Tender);
     }
     has(WEAK).then_some(Label::Total(25))
+}
+
+/// Whether only a word that also stands in names of things says that it is a discount: `MEAL DEAL`.
+#[must_use]
+pub fn is_weak_discount(text: &str) -> bool {
+    const WEAK: &[&str] = &["deal", "promo", "promotion", "aktion", "oferta"];
+    let folded = fold(text);
+    says_any(&folded, WEAK) && !DISCOUNT.iter().any(|d| !WEAK.contains(d) && says(&folded, d))
 }
 
 /// A label with a tax in it: the tax itself, or a total with or without it.
@@ -169,9 +195,18 @@ mod tests {
             ("TOTAL QTY:", Label::Other),
             ("Total 6% supplies (Inc. GST):", Label::Other),
             ("Discount", Label::Discount),
+            ("TOTAL PAID", Label::Tender),
+            ("TOTAL TENDERED", Label::Tender),
+            ("TOTAL CASH", Label::Tender),
+            ("TOTAL (3 ITEMS)", Label::Total(40)),
+            ("TOTAL ITEMS", Label::Other),
+            ("CGST 9%", Label::Tax),
+            ("IGST", Label::Tax),
         ] {
             assert_eq!(label(text), Some(expected), "{text}");
         }
         assert_eq!(label("SATIN BIAS TAPE"), None);
+        assert!(is_weak_discount("MEAL DEAL 3.50") && is_weak_discount("AKTION Poulet"));
+        assert!(!is_weak_discount("Promo discount") && !is_weak_discount("Rabatt"));
     }
 }

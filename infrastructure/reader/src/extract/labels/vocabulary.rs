@@ -173,6 +173,9 @@ pub(super) const TAX: &[&str] = &[
     "tax",
     "taxes",
     "gst",
+    "cgst",
+    "sgst",
+    "igst",
     "vat",
     "sst",
     "hst",
@@ -318,7 +321,6 @@ pub(super) const ROUNDING: &[&str] = &[
     "kerekites",
     "bundaran",
     "pelarasan",
-    "roundi",
     "adjustment",
     "rouding",
     "roundng",
@@ -414,12 +416,14 @@ pub(super) const TENDER: &[&str] = &[
     "bank card",
     "debit card",
     "amount paid",
-    "total paid",
     "paid by",
     "paypal",
     "twint",
     "bizum",
 ];
+/// What was paid, though "total" is said first.
+pub(super) const TOTAL_TENDER: &[&str] =
+    &["total paid", "total tendered", "total tender", "total cash", "total card", "total received"];
 pub(super) const CHANGE: &[&str] = &[
     "change",
     "change due",

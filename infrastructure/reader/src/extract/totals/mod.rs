@@ -9,7 +9,7 @@ mod total;
 use super::amounts::{self, Amount, Decimal};
 use super::confidence::{Evidence, sure};
 use super::items::Bought;
-use super::labels::{Label, label};
+use super::labels::{Label, is_weak_discount, label};
 use super::words::{fold, letters_and_digits, says_any};
 use super::{Field, Kind, Text};
 use crate::layout::Layout;
@@ -113,8 +113,24 @@ impl<'a> Money<'a> {
             }
         }
         money.labelled = labelled;
+        money.drop_bought();
         money.demote();
         money
+    }
+
+    /// Things bought stand above the sums, whatever words their names have: `Asparagus tips 2.49`, `Birthday card 3.50`.
+    fn drop_bought(&mut self) {
+        let is_sum = |l: &&Labelled| match l.kind {
+            Label::Total(weight) => weight >= 40,
+            kind => matches!(kind, Label::Subtotal | Label::Tax),
+        };
+        let sums = self.labelled.iter().filter(is_sum).filter(|l| l.is_money(self.decimals));
+        let Some(first) = sums.map(|l| l.row.min(l.place.row)).min() else { return };
+        self.labelled.retain(|l| {
+            let added =
+                matches!(l.kind, Label::Tip | Label::Service | Label::Discount | Label::Tender | Label::Rounding);
+            !(added && l.row < first && l.place.amount.cents > 0)
+        });
     }
 
     /// A total from which tax, tip or service still lead to a later total is a subtotal: `Net total`, `Total` above them.
@@ -188,6 +204,10 @@ impl<'a> Money<'a> {
                     any.iter().rfind(right).map(|p| (*p).clone())
                 });
             if let Some(place) = place {
+                // What costs something is no discount: `MEAL DEAL 3.50`.
+                if kind == Label::Discount && place.amount.cents > 0 && !self.refund && is_weak_discount(&words) {
+                    continue;
+                }
                 let letters = text.chars().take(end).collect::<String>();
                 found.push(Labelled {
                     kind,
@@ -334,4 +354,58 @@ fn subset_sums(numbers: &[i64]) -> Vec<i64> {
         sums.extend(with);
     }
     sums
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::extract::{Expense, Kind, expense};
+    use crate::page::{Page, Quad, TextLine};
+
+    fn read(rows: &[(&str, &str)]) -> Expense {
+        let lines = rows.iter().enumerate().flat_map(|(n, (words, amount))| {
+            let y = 40.0 * n as f32;
+            [
+                TextLine::new(*words, 0.98, Quad::upright(0.0, y, 12.0 * words.len() as f32, y + 22.0)),
+                TextLine::new(*amount, 0.98, Quad::upright(500.0, y, 500.0 + 12.0 * amount.len() as f32, y + 22.0)),
+            ]
+        });
+        expense(&Page::new(600.0, 800.0, lines.collect()))
+    }
+
+    #[test]
+    fn what_is_bought_is_no_sum() {
+        for words in [
+            "MEAL DEAL",
+            "AKTION Poulet",
+            "Asparagus tips",
+            "Car service",
+            "Birthday card",
+            "Chocolate bar",
+            "Beef round steak",
+        ] {
+            let found = read(&[(words, "3.50"), ("Milk", "1.20"), ("TOTAL", "4.70")]);
+            assert_eq!(found.value(Kind::Total), Some("4.70"), "{words}");
+            for kind in [Kind::Tip, Kind::ServiceCharge, Kind::Discount, Kind::AmountPaid, Kind::Other] {
+                assert_eq!(found.value(kind), None, "{words}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_paid_is_not_the_total() {
+        let found = read(&[("Milk", "18.40"), ("TOTAL", "18.40"), ("TOTAL TENDERED", "20.00"), ("CHANGE", "1.60")]);
+        assert_eq!(found.value(Kind::Total), Some("18.40"));
+        assert_eq!(found.value(Kind::AmountPaid), Some("20.00"));
+    }
+
+    #[test]
+    fn two_taxes_of_one_amount_stay_two() {
+        let rows = [("Milk", "20.00"), ("State tax", "1.20"), ("City tax", "1.20"), ("TOTAL", "22.40")];
+        assert_eq!(read(&rows).fields.iter().filter(|f| f.kind == Kind::Tax).count(), 2);
+    }
+
+    #[test]
+    fn a_total_with_the_number_of_things_stays_a_total() {
+        assert_eq!(read(&[("Milk", "12.50"), ("TOTAL (3 ITEMS)", "£12.50")]).value(Kind::Total), Some("£12.50"));
+    }
 }

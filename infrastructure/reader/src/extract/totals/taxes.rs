@@ -7,7 +7,7 @@ use regex::Regex;
 use super::{Labelled, Money, Place};
 use crate::extract::confidence::{Evidence, sure};
 use crate::extract::labels::Label;
-use crate::extract::words::letters_and_digits;
+use crate::extract::words::{fold, letters_and_digits};
 use crate::extract::{Field, Kind, Text};
 
 static RATE: LazyLock<Regex> =
@@ -26,6 +26,14 @@ pub(super) struct Tax {
     pub field: Field,
 }
 
+impl Tax {
+    /// The letters of its label, folded.
+    fn name(&self) -> Option<String> {
+        let label = self.field.label.as_ref()?;
+        Some(fold(&label.text).chars().filter(|c| c.is_alphabetic()).collect())
+    }
+}
+
 impl Money<'_> {
     /// Every tax once, one that fits total and subtotal first.
     pub(super) fn taxes(&self, total: Option<i64>, subtotal: Option<i64>) -> Vec<Tax> {
@@ -37,7 +45,9 @@ impl Money<'_> {
             // The same tax may be told as a line and again in a table.
             let told = found.iter().any(|f| {
                 f.row == tax.row
-                    || f.cents == tax.cents && (f.rate.is_none() || tax.rate.is_none() || f.rate == tax.rate)
+                    || f.cents == tax.cents
+                        && (f.table != tax.table || f.name() == tax.name())
+                        && (f.rate.is_none() || tax.rate.is_none() || f.rate == tax.rate)
             });
             if !too_much && !told {
                 found.push(tax);

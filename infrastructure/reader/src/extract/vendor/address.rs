@@ -36,10 +36,6 @@ pub(super) static ADDRESS_LABEL: LazyLock<Regex> = LazyLock::new(|| {
         .expect("a constant pattern")
 });
 
-/// A chain's number for an outlet with the outlet's place: `1042-Riverside Park`.
-static OUTLET: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"^\d{3,4}\s?-\s?[A-Za-z][A-Za-z .]{3,}$").expect("a constant pattern"));
-
 /// A town with its postcode at the end: `Springfield, IL 62701`, `Leeds LS2 9JT`, `Sydney NSW 2000`, `Tokyo 110-0005`.
 static TOWN_FIRST: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"[A-Za-zÀ-ž][A-Za-zÀ-ž.'-]+,?\s+(?:[A-Z]{2,3}\s+\d{4,5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]?\s\d[A-Z]{2}|(?:[A-Z]{2}\s+)?[A-Z]\d[A-Z]\s?\d[A-Z]\d|[A-Z]\d{2}\s[A-Z\d]{4}|\d{3}-\d{4})[.,]?\s*$|^[A-Za-zÀ-ž][A-Za-zÀ-ž .'-]+\s\d{5,6}[.,]?$")
@@ -221,21 +217,17 @@ pub(super) fn address_end(head: &[HeadRow<'_>], start: usize) -> usize {
 /// Whether a row is no longer part of the block of print above it.
 fn ends_block(above: &HeadRow<'_>, row: &HeadRow<'_>) -> bool {
     let gap = row.top - above.bottom;
-    let outlet = OUTLET.is_match(row.text.trim());
-    stops(&row.text) && !outlet
+    stops(&row.text)
         || gap > 1.2 * row.height
         || row.text.starts_with(['*', '-', '='])
         || says_any(&fold(&row.text), NOT_NAMES)
         || letters_and_digits(&row.text).0 < 2
 }
 
-/// Behind the postcode only a region, a country or the outlet's own name.
+/// Behind the postcode only a region, a country or a short name of the place.
 fn follows_postcode(above: &HeadRow<'_>, row: &HeadRow<'_>) -> bool {
     let folded = fold(&row.text);
-    if is_region(&folded)
-        || has_town_first(&row.text) && !has_town_first(&above.text)
-        || OUTLET.is_match(row.text.trim())
-    {
+    if is_region(&folded) || has_town_first(&row.text) && !has_town_first(&above.text) {
         return true;
     }
     let last = above.text.trim_end();

@@ -20,7 +20,7 @@ static LABELS: LazyLock<Vec<(Option<Kind>, Regex)>> = LazyLock::new(|| {
     vec![
         label(Some(Kind::AbnNumber), r"a\.?b\.?n"),
         label(Some(Kind::PanNumber), r"pan"),
-        label(Some(Kind::GstNumber), r"gst(?:/hst)?|hst|gst1d|gstin|cukai\s+gst"),
+        label(Some(Kind::GstNumber), r"gst(?:/hst)?|hst|gstin|cukai\s+gst"),
         label(
             Some(Kind::VatNumber),
             r"vat|u\.?st\.?[\s-]*id(?:[\s.-]*nr)?|ust|uid|mwst|atu|t\.?v\.?a|p(?:artita)?\.?\s*i\.?v\.?a|i\.?v\.?a|btw|moms|cvr|dic|dič|nip|n\.?i\.?f|c\.?i\.?f|nif/cif|cif/nif",
