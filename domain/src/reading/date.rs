@@ -106,7 +106,7 @@ impl Part {
         let letters = word.chars().count();
         // A name or how it is shortened, and no word that merely begins alike: `mardi` is a day.
         let named = |names: &[&str]| {
-            names.iter().any(|name| *name == word || (letters >= 3 && letters <= 4 && name.starts_with(&word)))
+            names.iter().any(|name| *name == word || ((3..=4).contains(&letters) && name.starts_with(&word)))
         };
         let found = MONTHS.iter().zip(1i8..).filter(|(names, _)| named(names)).map(|(_, number)| number);
         // `jui` is none: juin or juillet.
@@ -119,7 +119,7 @@ impl Part {
 /// The digits and words of a text, without times of day.
 fn parts(text: &str) -> Vec<Part> {
     let is_time = |word: &&str| {
-        let clock = word.trim_end_matches(|c: char| matches!(c, 'a' | 'p' | 'm' | 'A' | 'P' | 'M' | '.'));
+        let clock = word.trim_end_matches(['a', 'p', 'm', 'A', 'P', 'M', '.']);
         clock.contains(':') && clock.chars().all(|c| c.is_ascii_digit() || c == ':')
     };
     let mut parts: Vec<Part> = Vec::new();

@@ -199,7 +199,7 @@ fn receipts(documents: &[ExpenseDocument]) -> Vec<Vec<&ExpenseDocument>> {
             });
             match (number, before) {
                 (Some(number), Some(before)) => number == before,
-                _ => !elsewhere && !(complete && fields::has_amount(document)),
+                _ => !(elsewhere || (complete && fields::has_amount(document))),
             }
         });
         match receipts.last_mut() {
