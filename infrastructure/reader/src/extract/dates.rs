@@ -172,7 +172,7 @@ pub fn find(text: &str) -> Vec<Date> {
     let mut found: Vec<Date> = Vec::new();
     let mut from = 0;
     while let Some(hit) = NUMERIC.captures_at(&folded, from) {
-        // A number that belongs to something else may hide the date behind it: `REG 19- 24/07/2016`.
+        // A number that belongs to something else may hide the date behind it: `OP 11- 06/11/2022`.
         from = hit.name("a").map_or(folded.len(), |a| a.end());
         let number = |name: &str| hit[name].parse::<u32>().unwrap_or(0);
         let (a, b, c) = (number("a"), number("b"), number("c"));
@@ -204,7 +204,7 @@ fn day_and_month(day: u32, month: u32) -> bool {
 fn push(found: &mut Vec<Date>, text: &str, folded: &str, hit: &regex::Captures<'_>, clear: bool) {
     let Some(whole) = hit.get(0) else { return };
     let before = folded[..whole.start()].chars().next_back();
-    // `REG #19-18/01/2018` is a date behind a dash, `1-18-01-2018` is none.
+    // `OP #07-23/09/2021` is a date behind a dash, `1-23-09-2021` is none.
     let separator = hit.name("s").map(|m| m.as_str());
     let dash = before == Some('-') && separator.is_some_and(|s| s != "-");
     if !dash && before.is_some_and(|c| c.is_ascii_digit() || matches!(c, '.' | '/' | '-' | '+')) {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use sha2::{Digest, Sha256};
 use slipstream_reader::Engine;
 
 /// The engine, loaded once per test binary.
@@ -15,17 +16,15 @@ pub fn engine() -> &'static Engine {
 
 fn folder() -> PathBuf {
     let own = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let kept = own.with_file_name("local");
-    let mut complete = std::fs::read_dir(kept)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| name(path).starts_with("models-") && path.join(".complete").is_file());
-    complete.next().unwrap_or_else(|| fetch(&own.join("models")))
+    let kept = own.with_file_name("local").join(kept_name());
+    if kept.join(".complete").is_file() { kept } else { fetch(&own.join("models")) }
 }
 
-fn name(path: &Path) -> &str {
-    path.file_name().and_then(OsStr::to_str).unwrap_or_default()
+/// What `cargo local` calls the folder: the hash of the list is part of its name.
+fn kept_name() -> String {
+    let hash = Sha256::digest(include_bytes!("../../../local/models.txt"));
+    let digits: String = hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    format!("models-{digits}")
 }
 
 fn fetch(folder: &Path) -> PathBuf {
