@@ -13,7 +13,7 @@
 //!
 //! It must not know AWS, queues or what a receipt is.
 //!
-//! To test: `cargo test -p slipstream-pictures`; `fuzz/README.md` says how to fuzz, and
+//! To test: `cargo test -p slipstream-pictures`; `tests/fuzz/README.md` says how to fuzz, and
 //! `tests/benchmarks/thumbnails/README.md` how fast it is.
 
 #![expect(
