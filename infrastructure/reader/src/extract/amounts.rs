@@ -126,6 +126,9 @@ pub fn find(text: &str, style: Decimal) -> Vec<Amount> {
         if !stands_free(text, if before.is_some() { start } else { number.start() }, end, printed) {
             continue;
         }
+        if sign.is_none() && is_measured(&text[end..]) {
+            continue;
+        }
         if printed.starts_with(['.', ',']) && !alone {
             continue;
         }
@@ -190,6 +193,16 @@ fn stands_free(text: &str, start: usize, end: usize, printed: &str) -> bool {
         }
         Some(_) => true,
     }
+}
+
+/// Whether a unit follows, as in `0,75 L`: what comes before it is how much there is of something.
+fn is_measured(behind: &str) -> bool {
+    const UNITS: [&str; 12] = ["l", "ml", "cl", "dl", "ltr", "kg", "g", "oz", "lb", "lbs", "cm", "kwh"];
+    let Some(behind) = behind.strip_prefix(' ') else { return false };
+    let word = behind.split(' ').next().unwrap_or_default().trim_end_matches(['.', ',']);
+    // A single capital is a tax letter, but for L.
+    let unit = word.to_lowercase();
+    UNITS.contains(&unit.as_str()) && (word != "G")
 }
 
 /// Thousandths and printed decimals.
@@ -307,6 +320,9 @@ mod tests {
             "6.00 %",
             "19,00%",
             "250G",
+            "Wasser 0,75 L",
+            "MILK 1.50 l",
+            "RICE 2.50 KG",
             "A4/A3",
             "TD01167104",
             "#7259",
