@@ -5,7 +5,9 @@
 //! - [`details`]: what may be said of an expense, and what a submission needs;
 //! - [`analysis`] and [`reading`]: from a Textract response to a draft;
 //! - [`category`]: a suggestion from words on the receipt;
-//! - [`merchant`]: when two printed names are the same merchant.
+//! - [`merchant`]: when two printed names are the same merchant;
+//! - [`policy`]: what the policy finds in an expense, and what a policy may say;
+//! - [`conversion`]: money in another currency, exact.
 //!
 //! It must not know AWS, async code, clocks or randomness: time and ids are given to it. A test in
 //! `tests/layout.rs` of the workspace's test crate holds the manifest against that.
@@ -15,7 +17,9 @@
 pub mod analysis;
 pub mod approver;
 pub mod category;
+pub mod conversion;
 pub mod details;
 pub mod expense;
 pub mod merchant;
+pub mod policy;
 pub mod reading;

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    ApprovalRequested, Approved, ChangesRequested, Deleted, Drafted, Edited, EventError, ExpenseChange, ExpenseEvent,
-    ExpenseState, Metadata, PersonEvent, PolicyEvent, ReceiptAnnounced, ReceiptFailed, ReceiptRead, Reimbursed,
-    Rejected, SubmissionExpired, Submitted, Withdrawn,
+    ApprovalRequested, Approved, BudgetEvent, BudgetThreshold, ChangesRequested, Deleted, Drafted, Edited, EventError,
+    ExpenseChange, ExpenseEvent, ExpenseState, Metadata, PersonEvent, PolicyEvent, RatesEvent, ReceiptAnnounced,
+    ReceiptFailed, ReceiptRead, Reimbursed, Rejected, SubmissionExpired, Submitted, Withdrawn,
 };
 
 /// The bus event's `source`.
@@ -113,6 +113,12 @@ catalogue! {
     PersonChanged(PersonEvent) version 1,
     /// Finance set a new policy.
     PolicyChanged(PolicyEvent) version 1,
+    /// Finance loaded the exchange rates of a day.
+    ExchangeRatesLoaded(RatesEvent) version 1,
+    /// Finance set a category's budget or took it away.
+    BudgetChanged(BudgetEvent) version 1,
+    /// So much of a budget is used.
+    BudgetThresholdReached(BudgetThreshold) version 1,
 }
 
 impl fmt::Display for EventType {
@@ -163,7 +169,10 @@ impl EventBody {
             | Self::ReceiptFailed(_)
             | Self::PersonRegistered(_)
             | Self::PersonChanged(_)
-            | Self::PolicyChanged(_) => return None,
+            | Self::PolicyChanged(_)
+            | Self::ExchangeRatesLoaded(_)
+            | Self::BudgetChanged(_)
+            | Self::BudgetThresholdReached(_) => return None,
         })
     }
 }

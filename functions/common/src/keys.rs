@@ -2,7 +2,7 @@
 //! that they serve. Nothing else in the workspace spells an attribute or index name.
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use slipstream_events::{EventId, ExpenseId, PersonId, ReceiptId, Role, Subject, SubjectType, SubmissionId};
+use slipstream_events::{Category, EventId, ExpenseId, PersonId, ReceiptId, Role, Subject, SubjectType, SubmissionId};
 
 /// The partition key's attribute.
 pub const PK: &str = "PK";
@@ -36,6 +36,8 @@ pub fn subject_partition(subject_type: SubjectType, id: &str) -> String {
         SubjectType::Receipt => format!("RECEIPT#{id}"),
         SubjectType::Person => format!("PERSON#{id}"),
         SubjectType::Policy => "POLICY".to_owned(),
+        SubjectType::Rates => format!("RATES#{id}"),
+        SubjectType::Budget => format!("BUDGET#{id}"),
     }
 }
 
@@ -92,6 +94,22 @@ pub fn policy(version: u32) -> Key {
 /// The version of the policy that holds now.
 pub fn current_policy() -> Key {
     key(subject_partition(SubjectType::Policy, ""), "CURRENT")
+}
+
+/// The partition of the exchange rates, by day.
+pub const RATES: &str = "RATES";
+
+/// The exchange rates of a day.
+pub fn rates(date: Date) -> Key {
+    key(RATES.to_owned(), date.to_string())
+}
+
+/// The partition of the budgets, by category.
+pub const BUDGETS: &str = "BUDGETS";
+
+/// The budget of a category.
+pub fn budget(category: Category) -> Key {
+    key(BUDGETS.to_owned(), category.to_string())
 }
 
 /// The guard of one effect of one event.

@@ -6,6 +6,7 @@
 //! - [`table`]: reads, and transactions that say why they failed;
 //! - [`records`]: the items of the main table beside events;
 //! - [`store`]: changes of expenses, receipts, people and policy, each with its event in the same transaction;
+//! - [`rates`]: the exchange rates, by day;
 //! - [`http`], [`problem`], [`caller`]: API Gateway requests and RFC 9457 problems;
 //! - [`bus`], [`execution`]: the event bus and the approval state machine;
 //! - [`queue`]: batches of queue messages, record by record.
@@ -23,6 +24,7 @@ pub mod keys;
 pub mod metrics;
 pub mod problem;
 pub mod queue;
+pub mod rates;
 pub mod records;
 pub mod sdk;
 pub mod settings;

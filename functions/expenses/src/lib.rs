@@ -193,6 +193,7 @@ impl Expenses {
                     people::write(&self.store, me, &request).await
                 }
                 ("GET", "/policy") => policy::read(&self.store).await,
+                ("GET", "/policy/versions/{version}") => policy::read_version(&self.store, &request).await,
                 ("PUT", "/policy") => {
                     may(Role::Finance)?;
                     policy::write(&self.store, me, &request).await
@@ -445,6 +446,8 @@ mod tests {
             details: ExpenseDetails::default(),
             receipt: None,
             review: Vec::new(),
+            findings: Vec::new(),
+            converted: None,
             submission: 0,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,

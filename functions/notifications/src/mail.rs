@@ -149,6 +149,8 @@ mod tests {
             },
             receipt: None,
             review: Vec::new(),
+            findings: Vec::new(),
+            converted: None,
             submission: 1,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
