@@ -7,6 +7,7 @@
 //! - [`records`]: the items of the main table beside events;
 //! - [`store`]: changes of expenses, receipts, people and policy, each with its event in the same transaction;
 //! - [`rates`]: the exchange rates, by day;
+//! - [`sums`]: the keys of the projections table that more than one function uses;
 //! - [`http`], [`problem`], [`caller`]: API Gateway requests and RFC 9457 problems;
 //! - [`bus`], [`execution`]: the event bus and the approval state machine;
 //! - [`queue`]: batches of queue messages, record by record.
@@ -29,6 +30,7 @@ pub mod records;
 pub mod sdk;
 pub mod settings;
 pub mod store;
+pub mod sums;
 pub mod table;
 pub mod telemetry;
 

@@ -201,6 +201,20 @@ impl Store {
         Ok(after)
     }
 
+    /// Writes an event that changes no item, once; whether it was the first time.
+    ///
+    /// # Errors
+    /// [`ChangeError`].
+    pub async fn write_once(&self, event: &Event) -> Result<bool, ChangeError> {
+        let mut transaction = Transaction::default();
+        add_event(&mut transaction, event)?;
+        match self.table.commit(transaction).await {
+            Ok(()) => Ok(true),
+            Err(StoreError::Condition(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Sets a new policy after the version `before`.
     ///
     /// # Errors
