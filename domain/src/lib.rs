@@ -7,7 +7,8 @@
 //! - [`category`]: a suggestion from words on the receipt;
 //! - [`merchant`]: when two printed names are the same merchant;
 //! - [`policy`]: what the policy finds in an expense, and what a policy may say;
-//! - [`conversion`]: money in another currency, exact.
+//! - [`conversion`]: money in another currency, exact;
+//! - [`split`]: one receipt in several expenses.
 //!
 //! It must not know AWS, async code, clocks or randomness: time and ids are given to it. A test in
 //! `tests/layout.rs` of the workspace's test crate holds the manifest against that.
@@ -23,3 +24,4 @@ pub mod expense;
 pub mod merchant;
 pub mod policy;
 pub mod reading;
+pub mod split;

@@ -25,8 +25,9 @@ pub use budget::{BudgetEvent, BudgetLimit, BudgetPeriod, BudgetState, BudgetThre
 pub use catalogue::{EventBody, EventType, SOURCE, schemas};
 pub use envelope::{Actor, Cause, CorrelationId, Event, EventError, EventId, Metadata, Subject, SubjectType};
 pub use expense::{
-    ApprovalRequested, Approved, Category, ChangesRequested, Deleted, Drafted, Edited, ExpenseChange, ExpenseDetails,
-    ExpenseEvent, ExpenseState, ExpenseStatus, PaidBy, Reimbursed, Rejected, SubmissionExpired, Submitted, Withdrawn,
+    ApprovalRequested, Approved, Category, ChangesRequested, Deleted, Drafted, DuplicatesDismissed, Edited,
+    ExpenseChange, ExpenseDetails, ExpenseEvent, ExpenseState, ExpenseStatus, PaidBy, ReceiptAttached, ReceiptDetached,
+    Reimbursed, Rejected, Split, SplitUndone, SplitUp, SubmissionExpired, Submitted, Withdrawn,
 };
 pub use ids::{ExpenseId, IdError, PersonId, ReceiptId, ReportId, SubmissionId};
 pub use money::{Currency, Money, MoneyError};
@@ -37,6 +38,6 @@ pub use policy::{
 };
 pub use rates::{Conversion, DayRates, ExchangeRate, RateError, RatesEvent};
 pub use receipt::{
-    FailureReason, MediaType, ReceiptAnnounced, ReceiptFailed, ReceiptRead, ReceiptState, ReceiptStatus,
+    FailureReason, MediaType, ReceiptAnnounced, ReceiptDeleted, ReceiptFailed, ReceiptRead, ReceiptState, ReceiptStatus,
 };
 pub use review::{Doubt, ReadField, ReviewFinding};

@@ -173,7 +173,10 @@ mod tests {
                 ..ExpenseDetails::default()
             },
             receipt: None,
+            receipt_sha256: None,
             review: Vec::new(),
+            distinct_from: Vec::new(),
+            split: None,
             findings: Vec::new(),
             converted: None,
             submission: 1,
