@@ -2,9 +2,11 @@
 
 use serde::Deserialize;
 use slipstream_common::{
-    http::{Request, Response},
+    act::act,
+    http::{Request, Response, etag},
     problem::{FieldError, Problem},
-    store::Store,
+    store::{Store, add_policy},
+    table::Transaction,
 };
 use slipstream_domain::policy;
 use slipstream_events::{AgeRule, CategoryLimit, CurrencyRule, FutureRule, Money, PersonId, PolicyState, ReceiptRule};
@@ -43,15 +45,14 @@ pub async fn read_version(store: &Store, request: &Request) -> Result<Response, 
 }
 
 fn answer(policy: &PolicyState) -> Response {
-    Response::json(200, policy).header("etag", format!("\"{}\"", policy.version))
+    Response::json(200, policy).header("etag", etag(policy.version))
 }
 
 /// Sets a new policy. Submissions that are under way keep the version they began with.
 pub async fn write(store: &Store, finance: PersonId, request: &Request) -> Result<Response, Problem> {
     let wanted: NewPolicy = request.json()?;
-    let before = store.current_policy().await?;
     let after = PolicyState {
-        version: before.version,
+        version: 0,
         decision_due_seconds: wanted.decision_due_seconds,
         receipt_required_from: wanted.receipt_required_from,
         category_limits: wanted.category_limits,
@@ -67,6 +68,10 @@ pub async fn write(store: &Store, finance: PersonId, request: &Request) -> Resul
     if !errors.is_empty() {
         return Err(Problem::invalid_fields(errors));
     }
-    let after = store.write_policy(&before, after, &request.cause(finance)).await?;
-    Ok(answer(&after))
+    act(store, request, finance, async |transaction: &mut Transaction| {
+        let before = store.current_policy().await?;
+        request.if_match(before.version)?;
+        Ok(answer(&add_policy(transaction, &before, after.clone(), &request.cause(finance))?))
+    })
+    .await
 }
