@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use slipstream_domain::{details::FieldProblem, expense::Rejection};
+use slipstream_events::PolicyFinding;
 
 use crate::{store::ChangeError, table::StoreError};
 
@@ -120,6 +121,12 @@ impl From<Rejection> for Problem {
                     .into_iter()
                     .map(|field| FieldError { field: field.to_owned(), remedy: "give a value".to_owned() })
                     .collect();
+                problem
+            }
+            Rejection::Blocked(findings) => {
+                let mut problem = Self::new(422, "policy", "The policy does not allow it", detail);
+                let error = |finding: PolicyFinding| FieldError { field: finding.field, remedy: finding.message };
+                problem.errors = findings.into_iter().map(error).collect();
                 problem
             }
             Rejection::Invalid(problems) => Self::invalid_fields(problems.into_iter().map(Into::into).collect()),
