@@ -159,7 +159,7 @@ pub async fn a_budget_tells_of_each_threshold_once(world: &Deployment) -> Result
     }
     ensure!(item(world, "TableName", &event, "EVENT#0000000001").await? == Some(first), "the same event");
 
-    let gone = async || finance.call(Method::DELETE, "/budgets/training", &[], String::new()).await;
+    let gone = async || finance.delete("/budgets/training").await;
     ensure!(gone().await?.status == 204, "it can be taken away");
     ensure!(gone().await?.status == 404, "once");
     Ok(())
