@@ -5,6 +5,7 @@ mod access;
 mod approvals;
 mod expenses;
 mod harness;
+mod policy;
 mod reading;
 mod receipts;
 mod resilience;
@@ -59,6 +60,10 @@ fn main() -> ExitCode {
         access::only_id_tokens_of_active_people_count,
         access::only_allowed_mail_domains_sign_up,
         access::bad_input_names_the_field,
+        policy::a_policy_has_versions_that_stay,
+        policy::rates_loaded_twice_change_nothing,
+        policy::a_budget_tells_of_each_threshold_once,
+        policy::spend_is_shown_to_whom_it_concerns,
         resilience::an_execution_stopped_in_the_middle_is_restarted,
         resilience::an_event_lost_on_the_way_is_published_again,
         resilience::a_receipt_that_nobody_noticed_is_read,
