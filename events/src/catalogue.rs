@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::{
     ApprovalRequested, Approved, ChangesRequested, Deleted, Drafted, Edited, EventError, ExpenseChange, ExpenseEvent,
     ExpenseState, Metadata, PersonEvent, PolicyEvent, ReceiptAnnounced, ReceiptFailed, ReceiptRead, Reimbursed,
-    Rejected, SubmissionExpired, Submitted, Withdrawn,
+    Rejected, ReportChanged, ReportCreated, ReportDeleted, ReportSubmitted, SubmissionExpired, Submitted, Withdrawn,
 };
 
 /// The bus event's `source`.
@@ -113,6 +113,14 @@ catalogue! {
     PersonChanged(PersonEvent) version 1,
     /// Finance set a new policy.
     PolicyChanged(PolicyEvent) version 1,
+    /// Someone began a report.
+    ReportCreated(ReportCreated) version 1,
+    /// A report has another title.
+    ReportChanged(ReportChanged) version 1,
+    /// The expenses of a report were submitted together.
+    ReportSubmitted(ReportSubmitted) version 1,
+    /// A report was deleted.
+    ReportDeleted(ReportDeleted) version 1,
 }
 
 impl fmt::Display for EventType {
@@ -163,7 +171,11 @@ impl EventBody {
             | Self::ReceiptFailed(_)
             | Self::PersonRegistered(_)
             | Self::PersonChanged(_)
-            | Self::PolicyChanged(_) => return None,
+            | Self::PolicyChanged(_)
+            | Self::ReportCreated(_)
+            | Self::ReportChanged(_)
+            | Self::ReportSubmitted(_)
+            | Self::ReportDeleted(_) => return None,
         })
     }
 }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{EventBody, EventType, ExpenseId, PersonId, ReceiptId, expense::ExpenseState};
+use crate::{EventBody, EventType, ExpenseId, PersonId, ReceiptId, expense::ExpenseState, report::ReportState};
 
 /// Why a document is not an event.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +57,8 @@ pub enum SubjectType {
     Person,
     /// The policy.
     Policy,
+    /// A report.
+    Report,
 }
 
 impl SubjectType {
@@ -67,6 +69,7 @@ impl SubjectType {
             Self::Receipt => "receipt",
             Self::Person => "person",
             Self::Policy => "policy",
+            Self::Report => "report",
         }
     }
 }
@@ -102,6 +105,11 @@ impl Subject {
     /// The policy at this version.
     pub fn policy(version: u64) -> Self {
         Self::new(SubjectType::Policy, "policy", version)
+    }
+
+    /// The report at this version.
+    pub fn report(state: &ReportState) -> Self {
+        Self::new(SubjectType::Report, state.id, state.version)
     }
 
     fn new(subject_type: SubjectType, id: impl fmt::Display, version: u64) -> Self {

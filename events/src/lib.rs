@@ -17,6 +17,7 @@ mod money;
 mod person;
 mod policy;
 mod receipt;
+mod report;
 mod review;
 
 pub use catalogue::{EventBody, EventType, SOURCE, schemas};
@@ -32,4 +33,5 @@ pub use policy::{PolicyEvent, PolicyState};
 pub use receipt::{
     FailureReason, MediaType, ReceiptAnnounced, ReceiptFailed, ReceiptRead, ReceiptState, ReceiptStatus,
 };
+pub use report::{ReportChanged, ReportCreated, ReportDeleted, ReportState, ReportSubmitted};
 pub use review::{Doubt, ReadField, ReviewFinding};

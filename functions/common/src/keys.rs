@@ -36,6 +36,7 @@ pub fn subject_partition(subject_type: SubjectType, id: &str) -> String {
         SubjectType::Receipt => format!("RECEIPT#{id}"),
         SubjectType::Person => format!("PERSON#{id}"),
         SubjectType::Policy => "POLICY".to_owned(),
+        SubjectType::Report => format!("REPORT#{id}"),
     }
 }
 
