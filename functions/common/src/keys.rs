@@ -2,7 +2,7 @@
 //! that they serve. Nothing else in the workspace spells an attribute or index name.
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use slipstream_events::{EventId, ExpenseId, PersonId, ReceiptId, Role, Subject, SubjectType, SubmissionId};
+use slipstream_events::{EventId, ExpenseId, PersonId, ReceiptId, ReportId, Role, Subject, SubjectType, SubmissionId};
 
 /// The partition key's attribute.
 pub const PK: &str = "PK";
@@ -93,6 +93,27 @@ pub fn policy(version: u32) -> Key {
 /// The version of the policy that holds now.
 pub fn current_policy() -> Key {
     key(subject_partition(SubjectType::Policy, ""), "CURRENT")
+}
+
+/// A report.
+pub fn report(id: ReportId) -> Key {
+    key(subject_partition(SubjectType::Report, &id.to_string()), "REPORT")
+}
+
+/// What an expense's mark in its report begins with; the expense's id follows.
+pub const MEMBER_PREFIX: &str = "EXPENSE#";
+
+/// One submission of a report, counted from 1: which submissions of its expenses were made together.
+pub fn report_submission(id: ReportId, number: u32) -> Key {
+    key(subject_partition(SubjectType::Report, &id.to_string()), format!("{REPORT_SUBMISSION_PREFIX}{number:010}"))
+}
+
+/// What every submission of a report begins with.
+pub const REPORT_SUBMISSION_PREFIX: &str = "SUBMISSION#";
+
+/// The guard of the one mail that asks an approver for a submitted report.
+pub fn report_guard(consumer: &str, id: ReportId, number: u32, approver: PersonId) -> Key {
+    key(format!("DONE#{consumer}#report/{id}/{number}/{approver}"), "DONE")
 }
 
 /// The guard of one effect of one event.
@@ -204,6 +225,16 @@ pub fn person_at(email: &str, id: PersonId) -> Entry {
     Entry { index: Index::Approver, pk: people_at(email), sk: id.to_string() }
 }
 
+/// Reports of an owner, by the time they were begun.
+pub fn reports_of(owner: PersonId) -> String {
+    format!("OWNER#{owner}#reports")
+}
+
+/// Where a report stands among its owner's.
+pub fn report_of_owner(owner: PersonId, created_at: Timestamp, id: ReportId) -> Entry {
+    Entry { index: Index::Owner, pk: reports_of(owner), sk: format!("{}#{id}", instant(created_at)) }
+}
+
 /// Steps that wait for an approver.
 pub fn steps_of(approver: PersonId) -> String {
     format!("APPROVER#{approver}")
@@ -212,6 +243,20 @@ pub fn steps_of(approver: PersonId) -> String {
 /// Where a pending step stands among its approver's, by due date.
 pub fn step_of_approver(approver: PersonId, due_at: Timestamp, submission: SubmissionId) -> Entry {
     Entry { index: Index::Approver, pk: steps_of(approver), sk: format!("{}#{submission}", instant(due_at)) }
+}
+
+/// Steps that an approver decided.
+pub fn steps_decided_by(approver: PersonId) -> String {
+    format!("APPROVER#{approver}#decided")
+}
+
+/// Where a decided step stands among those that its approver decided, by when they did.
+pub fn step_decided_by(approver: PersonId, decided_at: Timestamp, submission: SubmissionId) -> Entry {
+    Entry {
+        index: Index::Approver,
+        pk: steps_decided_by(approver),
+        sk: format!("{}#{submission}", instant(decided_at)),
+    }
 }
 
 /// A kind of work that somebody still has to finish. The sweeper looks at these.
@@ -223,6 +268,8 @@ pub enum Open {
     Submission,
     /// A step that is decided while its execution still waits.
     Resumption,
+    /// A submitted report whose approvers were not mailed yet.
+    ReportMail,
 }
 
 impl Open {
@@ -232,6 +279,7 @@ impl Open {
             Self::Receipt => "OPEN#receipt",
             Self::Submission => "OPEN#submission",
             Self::Resumption => "OPEN#resumption",
+            Self::ReportMail => "OPEN#report-mail",
         }
     }
 

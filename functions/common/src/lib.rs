@@ -5,6 +5,7 @@
 //! - [`keys`]: every key and index of the main table, named; nothing else spells them;
 //! - [`table`]: reads, and transactions that say why they failed;
 //! - [`records`]: the items of the main table beside events;
+//! - [`reports`]: reports in the table, and what was submitted together;
 //! - [`store`]: changes of expenses, receipts, people and policy, each with its event in the same transaction;
 //! - [`http`], [`problem`], [`caller`]: API Gateway requests and RFC 9457 problems;
 //! - [`bus`], [`execution`]: the event bus and the approval state machine;
@@ -24,6 +25,7 @@ pub mod metrics;
 pub mod problem;
 pub mod queue;
 pub mod records;
+pub mod reports;
 pub mod sdk;
 pub mod settings;
 pub mod store;

@@ -300,7 +300,7 @@ pub fn receipt_cause(name: &str, receipt: &ReceiptRecord, at: Timestamp) -> Caus
 }
 
 /// Adds an event to a transaction. It is written once: a second one for the same version fails the transaction.
-fn add_event(transaction: &mut Transaction, event: &Event) -> Result<(), ChangeError> {
+pub(crate) fn add_event(transaction: &mut Transaction, event: &Event) -> Result<(), ChangeError> {
     let record = EventRecord::new(event)?;
     let day = keys::event_of_day(event.metadata.occurred_at, &event.metadata.id);
     let key: Key = keys::event(&event.metadata.subject);

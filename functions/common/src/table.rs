@@ -1,13 +1,16 @@
 //! The DynamoDB table: consistent reads, queries by page, and transactions that say which condition failed.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
-    types::{AttributeValue, CancellationReason, Delete, Put, TransactWriteItem, Update},
+    types::{AttributeValue, CancellationReason, Delete, KeysAndAttributes, Put, TransactWriteItem, Update},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
@@ -101,6 +104,46 @@ impl Table {
             .await
             .map_err(unavailable)?;
         Ok(answer.item.map(serde_dynamo::from_item).transpose()?)
+    }
+
+    /// The items at `keys` that there are, each as it is now (strongly consistent reads), in no order. Keys that are
+    /// there twice are read once.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn batch_get<T: DeserializeOwned>(&self, keys: &[Key]) -> Result<Vec<T>, StoreError> {
+        let mut seen = HashSet::new();
+        let keys: Vec<&Key> = keys.iter().filter(|key| seen.insert(*key)).collect();
+        let mut found = Vec::with_capacity(keys.len());
+        for part in keys.chunks(MAX_BATCH) {
+            let key = |key: &&Key| Item::from([(PK.to_owned(), text(&key.pk)), (SK.to_owned(), text(&key.sk))]);
+            let mut wanted: Vec<Item> = part.iter().map(key).collect();
+            let mut attempt = 0;
+            // What the service leaves for later (too much for one answer, or throttled) is asked for again.
+            while !wanted.is_empty() {
+                let request = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build();
+                let request = request.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+                let answer = self.client.batch_get_item().request_items(&self.name, request).send().await;
+                let answer = answer.map_err(unavailable)?;
+                let items = answer.responses.and_then(|mut responses| responses.remove(&self.name)).unwrap_or_default();
+                if items.is_empty() {
+                    attempt += 1;
+                }
+                found.extend(serde_dynamo::from_items::<_, T>(items)?);
+                wanted = answer
+                    .unprocessed_keys
+                    .and_then(|mut keys| keys.remove(&self.name))
+                    .map(|rest| rest.keys)
+                    .unwrap_or_default();
+                if !wanted.is_empty() && attempt > 0 {
+                    if attempt > MAX_CONFLICTS {
+                        return Err(StoreError::Unavailable("a batch of reads was left unprocessed".to_owned()));
+                    }
+                    pause(attempt).await;
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Writes one item, whatever was there.
@@ -227,8 +270,7 @@ impl Table {
                 Verdict::Condition(failed) => return Err(StoreError::Condition(failed)),
                 Verdict::Again if attempt < MAX_CONFLICTS => {
                     attempt += 1;
-                    let ceiling = 20u64 << attempt;
-                    tokio::time::sleep(Duration::from_millis(rand::random_range(5..ceiling))).await;
+                    pause(attempt).await;
                 }
                 Verdict::Again | Verdict::Other => return Err(unavailable(error)),
             }
@@ -238,6 +280,16 @@ impl Table {
 
 /// How often a transaction that conflicts with another is tried again: about two seconds in all.
 const MAX_CONFLICTS: u32 = 6;
+
+/// The most items that a batch of reads may name
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>).
+const MAX_BATCH: usize = 100;
+
+/// Waits before the `attempt`th repetition, with jitter.
+async fn pause(attempt: u32) {
+    let ceiling = 20u64 << attempt;
+    tokio::time::sleep(Duration::from_millis(rand::random_range(5..ceiling))).await;
+}
 
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
@@ -368,13 +420,27 @@ impl Write {
     }
 }
 
-/// Writes that happen together or not at all. At most 100.
+/// The most writes that a transaction may have
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
+pub const MAX_WRITES: usize = 100;
+
+/// Writes that happen together or not at all. At most [`MAX_WRITES`].
 #[derive(Debug, Clone, Default)]
 pub struct Transaction {
     writes: Vec<Write>,
 }
 
 impl Transaction {
+    /// How many writes it has.
+    pub const fn len(&self) -> usize {
+        self.writes.len()
+    }
+
+    /// Whether it writes nothing.
+    pub const fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+
     /// Writes an item.
     pub fn put(&mut self, key: &Key, mut item: Item, condition: Option<Condition>) {
         item.insert(PK.to_owned(), text(&key.pk));
