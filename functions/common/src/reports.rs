@@ -91,6 +91,12 @@ pub struct ReportSubmissionRecord {
     /// Set by the sweeper once it has waited long enough: the mail goes out for the steps that are there.
     #[serde(default)]
     pub overdue: bool,
+    /// When the sweeper last asked for the mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_again_at: Option<Timestamp>,
+    /// When the approvers had been mailed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mailed_at: Option<Timestamp>,
 }
 
 impl ReportSubmissionRecord {
@@ -291,6 +297,8 @@ mod tests {
             submissions: vec![SubmissionId { expense: ExpenseId::derived_from(&["x"]), number: 2 }],
             submitted_at: Timestamp::UNIX_EPOCH,
             overdue: false,
+            asked_again_at: None,
+            mailed_at: None,
         };
         let written = submission.to_item().unwrap();
         assert_eq!(written["GSI3PK"].as_s().unwrap(), "OPEN#report-mail");

@@ -366,6 +366,11 @@ pub fn text(value: impl std::fmt::Display) -> AttributeValue {
     AttributeValue::S(value.to_string())
 }
 
+/// A truth value as an attribute.
+pub const fn flag(value: bool) -> AttributeValue {
+    AttributeValue::Bool(value)
+}
+
 /// A set of texts as an attribute.
 pub fn text_set(values: impl IntoIterator<Item = String>) -> AttributeValue {
     AttributeValue::Ss(values.into_iter().collect())

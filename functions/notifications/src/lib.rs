@@ -1,6 +1,6 @@
 //! Mails: approvers are asked, owners are told.
 //!
-//! One mail per event, guarded by a record in the table. A guard begins with a lease and ends as done; a redelivery
+//! One mail per event, and one per approver of a submitted report ([`report`]), each guarded by a record in the table. A guard begins with a lease and ends as done; a redelivery
 //! or a replay finds it done and does nothing. Mail takes no idempotency key: a death between the mail service's
 //! answer and the guard's end has the mail sent again once the lease is over. That is the one window.
 //!
@@ -12,13 +12,12 @@
 //! To test: `cargo test -p notifications`; mails as sent end to end in `tests/`.
 
 mod mail;
+mod report;
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use slipstream_common::{
     Fault,
     guard::{self, Begin},
@@ -27,10 +26,11 @@ use slipstream_common::{
     records::PersonRecord,
     settings::{Settings, SettingsError},
     store::Store,
-    table::{Condition, StoreError, Table, Transaction, text},
+    table::{StoreError, Table, Transaction},
 };
 use slipstream_events::{
-    ApprovalRequested, Event, EventBody, ExpenseEvent, ExpenseState, PersonId, ReceiptFailed, SubmissionId,
+    ApprovalRequested, Event, EventBody, ExpenseEvent, ExpenseState, ExpenseStatus, PersonId, ReceiptFailed,
+    SubmissionId,
 };
 use tracing::Instrument as _;
 
@@ -101,6 +101,13 @@ impl Notifications {
     }
 
     async fn event(&self, event: &Event, holder: &str) -> Result<(), NotifyError> {
+        if let EventBody::ReportSubmitted(data) = &event.data {
+            // Guarded by report and approver, not by the event: the sweeper publishes it again when it is overdue.
+            if let Some(record) = self.store.report_submission(data.report.id, data.submission).await? {
+                self.ask_together(&record, holder).await?;
+            }
+            return Ok(());
+        }
         let id = &event.metadata.id;
         let key = keys::guard(CONSUMER, id);
         let guard = match guard::begin(&self.store.table, &key, LEASE, holder).await? {
@@ -111,7 +118,7 @@ impl Notifications {
             }
             Begin::Held => return Err(NotifyError::Leased),
         };
-        if let Some((to, mail)) = self.mail_of(event).await? {
+        if let Some((to, mail)) = self.mail_of(event, holder).await? {
             self.send(&to, mail).await?;
             tracing::info!(event.kind = %event.metadata.event_type, attempts = guard.attempts, "mail sent");
         }
@@ -124,9 +131,17 @@ impl Notifications {
     }
 
     /// The mail that the event calls for, if it still does.
-    async fn mail_of(&self, event: &Event) -> Result<Option<(PersonRecord, Mail)>, NotifyError> {
+    async fn mail_of(&self, event: &Event, holder: &str) -> Result<Option<(PersonRecord, Mail)>, NotifyError> {
+        if let Some(expense) = event.data.expense()
+            && expense.status != ExpenseStatus::Submitted
+        {
+            self.settled(expense, holder).await?;
+        }
         match &event.data {
-            EventBody::ExpenseApprovalRequested(data) => self.ask(data).await,
+            EventBody::ExpenseApprovalRequested(data) => match self.asked_by_itself(data, holder).await? {
+                true => self.ask(data).await,
+                false => Ok(None),
+            },
             EventBody::ExpenseApproved(data) => {
                 let comment = data.change.comment.as_deref();
                 self.tell(&data.expense, "approved", "Your expense was approved.", comment).await
@@ -151,17 +166,9 @@ impl Notifications {
     async fn ask(&self, data: &ExpenseEvent<ApprovalRequested>) -> Result<Option<(PersonRecord, Mail)>, NotifyError> {
         let (expense, change) = (&data.expense, &data.change);
         let submission = SubmissionId { expense: expense.id, number: change.submission };
-        let secret = BASE64_URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
-        let hash = hex::encode(Sha256::digest(secret.as_bytes()));
-        let condition = Condition::new("#status = :pending AND #approver = :approver")
-            .name("#status", "status")
-            .name("#approver", "approver")
-            .name("#hashes", "link_hashes")
-            .value(":pending", text("pending"))
-            .value(":approver", text(change.approver))
-            .value(":hash", slipstream_common::table::text_set([hash]));
+        let (secret, hash) = report::secret();
         let mut transaction = Transaction::default();
-        transaction.update(&keys::step(submission, change.step), "ADD #hashes :hash", condition);
+        report::add_link(&mut transaction, submission, change.step, change.approver, &hash);
         match self.store.table.commit(transaction).await {
             Ok(()) => {}
             Err(StoreError::Condition(_)) => {

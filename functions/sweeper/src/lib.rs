@@ -3,6 +3,7 @@
 //! - An event that was never seen delivered is published again (`deliveries`).
 //! - A step that ended while its execution still waits is resumed (`approvals`).
 //! - A submission without a running execution gets one (`approvals`).
+//! - A submitted report whose mail waits for a step too long has its approvers mailed of the others (`reports`).
 //! - A receipt whose upload nobody noticed, or whose reader died, is put in the queue again (`receipts`).
 //!
 //! All of it is what the ordinary path does, once more; doing it for nothing is harmless. Only what has waited
@@ -15,6 +16,7 @@
 mod approvals;
 mod deliveries;
 mod receipts;
+mod reports;
 
 use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
@@ -103,6 +105,8 @@ pub struct Summary {
     pub restarted: usize,
     /// Receipts that were put in the queue again.
     pub requeued: usize,
+    /// Reports whose mail was asked for again.
+    pub asked: usize,
 }
 
 impl Sweeper {
@@ -149,11 +153,13 @@ impl Sweeper {
         note("resumptions", self.resume(before).await, &mut summary.resumed);
         note("submissions", self.restart(before).await, &mut summary.restarted);
         note("receipts", self.requeue(before).await, &mut summary.requeued);
+        note("reports", self.ask_for_reports(before).await, &mut summary.asked);
         tracing::info!(
             republished = summary.republished,
             resumed = summary.resumed,
             restarted = summary.restarted,
             requeued = summary.requeued,
+            asked = summary.asked,
             "swept"
         );
         if faults.is_empty() { Ok(summary) } else { Err(faults.join("; ").into()) }
