@@ -12,6 +12,7 @@
 mod decision;
 mod link;
 mod page;
+mod report_page;
 mod task;
 
 use aws_config::SdkConfig;
