@@ -6,7 +6,8 @@
 //! - [`analysis`] and [`reading`]: from a Textract response to a draft;
 //! - [`category`]: a suggestion from words on the receipt;
 //! - [`merchant`]: when two printed names are the same merchant;
-//! - [`report`]: expenses submitted together.
+//! - [`report`]: expenses submitted together;
+//! - [`split`]: one receipt in several expenses.
 //!
 //! It must not know AWS, async code, clocks or randomness: time and ids are given to it. A test in
 //! `tests/layout.rs` of the workspace's test crate holds the manifest against that.
@@ -21,3 +22,4 @@ pub mod expense;
 pub mod merchant;
 pub mod reading;
 pub mod report;
+pub mod split;

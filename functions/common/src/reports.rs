@@ -6,7 +6,7 @@
 //! report's `joins`, on condition of the number it counted the marks under: of two at once, one counts again. The same
 //! condition keeps an expense from joining a report while that is deleted.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use slipstream_events::{
 
 use crate::{
     keys::{self, Index, Open},
-    records::StepRecord,
+    records::{MarkRecord, StepRecord},
     store::{ChangeError, Store, add_event},
     table::{Condition, Item, StoreError, Transaction, item, number, text},
 };
@@ -61,13 +61,6 @@ impl ReportRecord {
             .value(":next", number(self.joins + 1));
         transaction.update(&keys::report(self.state.id), "SET #joins = :next", condition);
     }
-}
-
-/// The mark of an expense in its report, as far as a reader needs it.
-#[derive(Debug, Deserialize)]
-struct Member {
-    #[serde(rename = "SK")]
-    sk: String,
 }
 
 /// One submission of a report: which submissions of its expenses were made together. It stands among the open work
@@ -148,16 +141,17 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn report_members(&self, id: ReportId) -> Result<Vec<ExpenseId>, StoreError> {
-        let marks: Vec<Member> = self.table.partition(&keys::report(id).pk, keys::MEMBER_PREFIX).await?;
-        Ok(marks.iter().filter_map(|mark| mark.sk.strip_prefix(keys::MEMBER_PREFIX)?.parse().ok()).collect())
+        let marks: Vec<MarkRecord> = self.table.partition(&keys::report_partition(id), keys::MARK_PREFIX).await?;
+        Ok(marks.into_iter().map(|mark| mark.expense).collect())
     }
 
-    /// Expenses by their ids, as they are now; those that there are, in the order of the ids.
+    /// Expenses by their ids, as they are now; those that there are, each once, in the order of the ids. A hundred a call.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn expenses(&self, ids: &[ExpenseId]) -> Result<Vec<ExpenseState>, StoreError> {
-        let keys: Vec<_> = ids.iter().map(|id| keys::expense(*id)).collect();
+        let distinct: BTreeSet<_> = ids.iter().collect();
+        let keys: Vec<_> = distinct.into_iter().map(|id| keys::expense(*id)).collect();
         let found: Vec<ExpenseState> = self.table.batch_get(&keys).await?;
         let mut by_id: HashMap<ExpenseId, ExpenseState> = found.into_iter().map(|state| (state.id, state)).collect();
         Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())

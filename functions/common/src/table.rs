@@ -1,16 +1,15 @@
 //! The DynamoDB table: consistent reads, queries by page, and transactions that say which condition failed.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
-    types::{AttributeValue, CancellationReason, Delete, KeysAndAttributes, Put, TransactWriteItem, Update},
+    types::{
+        AttributeValue, CancellationReason, ConditionCheck, Delete, KeysAndAttributes, Put, TransactWriteItem, Update,
+    },
 };
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
@@ -106,46 +105,6 @@ impl Table {
         Ok(answer.item.map(serde_dynamo::from_item).transpose()?)
     }
 
-    /// The items at `keys` that there are, each as it is now (strongly consistent reads), in no order. Keys that are
-    /// there twice are read once.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn batch_get<T: DeserializeOwned>(&self, keys: &[Key]) -> Result<Vec<T>, StoreError> {
-        let mut seen = HashSet::new();
-        let keys: Vec<&Key> = keys.iter().filter(|key| seen.insert(*key)).collect();
-        let mut found = Vec::with_capacity(keys.len());
-        for part in keys.chunks(MAX_BATCH) {
-            let key = |key: &&Key| Item::from([(PK.to_owned(), text(&key.pk)), (SK.to_owned(), text(&key.sk))]);
-            let mut wanted: Vec<Item> = part.iter().map(key).collect();
-            let mut attempt = 0;
-            // What the service leaves for later (too much for one answer, or throttled) is asked for again.
-            while !wanted.is_empty() {
-                let request = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build();
-                let request = request.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-                let answer = self.client.batch_get_item().request_items(&self.name, request).send().await;
-                let answer = answer.map_err(unavailable)?;
-                let items = answer.responses.and_then(|mut responses| responses.remove(&self.name)).unwrap_or_default();
-                if items.is_empty() {
-                    attempt += 1;
-                }
-                found.extend(serde_dynamo::from_items::<_, T>(items)?);
-                wanted = answer
-                    .unprocessed_keys
-                    .and_then(|mut keys| keys.remove(&self.name))
-                    .map(|rest| rest.keys)
-                    .unwrap_or_default();
-                if !wanted.is_empty() && attempt > 0 {
-                    if attempt > MAX_CONFLICTS {
-                        return Err(StoreError::Unavailable("a batch of reads was left unprocessed".to_owned()));
-                    }
-                    pause(attempt).await;
-                }
-            }
-        }
-        Ok(found)
-    }
-
     /// Writes one item, whatever was there.
     ///
     /// # Errors
@@ -165,6 +124,15 @@ impl Table {
         query: &IndexQuery,
         start: Option<Item>,
     ) -> Result<Page<T>, StoreError> {
+        let page = self.query_items(query, start).await?;
+        Ok(Page { items: serde_dynamo::from_items(page.items)?, next: page.next })
+    }
+
+    /// A page of an index, as the items are. Indexes are eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn query_items(&self, query: &IndexQuery, start: Option<Item>) -> Result<Page<Item>, StoreError> {
         let sort = match (&query.from, &query.until) {
             (Some(_), Some(_)) => " AND #sk BETWEEN :from AND :until",
             (Some(_), None) => " AND #sk >= :from",
@@ -191,8 +159,38 @@ impl Table {
             }
         }
         let answer = request.send().await.map_err(unavailable)?;
-        let items = answer.items.unwrap_or_default();
-        Ok(Page { items: serde_dynamo::from_items(items)?, next: answer.last_evaluated_key })
+        Ok(Page { items: answer.items.unwrap_or_default(), next: answer.last_evaluated_key })
+    }
+
+    /// The items at `keys` (strongly consistent), in no order; those that do not exist are left out. A hundred a call.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn batch_get<T: DeserializeOwned>(&self, keys: &[Key]) -> Result<Vec<T>, StoreError> {
+        let mut all = Vec::new();
+        for chunk in keys.chunks(MAX_BATCH) {
+            let mut wanted: Vec<Item> = chunk.iter().map(key_item).collect();
+            let mut attempt = 0;
+            while !wanted.is_empty() {
+                if attempt > 0 {
+                    pause(attempt).await;
+                }
+                if attempt > MAX_CONFLICTS {
+                    return Err(StoreError::Unavailable("keys stayed unprocessed".to_owned()));
+                }
+                attempt += 1;
+                let keys = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build();
+                // The builder fails only without keys; they are given.
+                let keys = keys.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+                let answer = self.client.batch_get_item().request_items(&self.name, keys).send().await;
+                let answer = answer.map_err(unavailable)?;
+                let found = answer.responses.and_then(|mut tables| tables.remove(&self.name)).unwrap_or_default();
+                all.extend(serde_dynamo::from_items::<_, T>(found)?);
+                let left = answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name));
+                wanted = left.map(|left| left.keys).unwrap_or_default();
+            }
+        }
+        Ok(all)
     }
 
     /// Everything in an index's partition, page by page.
@@ -220,26 +218,51 @@ impl Table {
         let mut all = Vec::new();
         let mut start = None;
         loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
-                .expression_attribute_names("#pk", PK)
-                .expression_attribute_names("#sk", SK)
-                .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
-                .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
-                .consistent_read(true)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(unavailable)?;
-            all.extend(serde_dynamo::from_items(answer.items.unwrap_or_default())?);
-            start = answer.last_evaluated_key;
+            let (items, next) = self.prefixed(pk, prefix, None, start).await?;
+            all.extend(items);
+            start = next;
             if start.is_none() {
                 return Ok(all);
             }
         }
+    }
+
+    /// The first items, at most `limit`, of one partition whose sort key begins with `prefix`, as they are now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn beginning_with<T: DeserializeOwned>(
+        &self,
+        pk: &str,
+        prefix: &str,
+        limit: i32,
+    ) -> Result<Vec<T>, StoreError> {
+        Ok(self.prefixed(pk, prefix, Some(limit), None).await?.0)
+    }
+
+    async fn prefixed<T: DeserializeOwned>(
+        &self,
+        pk: &str,
+        prefix: &str,
+        limit: Option<i32>,
+        start: Option<Item>,
+    ) -> Result<(Vec<T>, Option<Item>), StoreError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#sk", SK)
+            .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
+            .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
+            .consistent_read(true)
+            .set_limit(limit)
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        Ok((serde_dynamo::from_items(answer.items.unwrap_or_default())?, answer.last_evaluated_key))
     }
 
     /// Carries out all writes or none. A conflict with another transaction is tried again.
@@ -280,15 +303,17 @@ impl Table {
 
 /// How often a transaction that conflicts with another is tried again: about two seconds in all.
 const MAX_CONFLICTS: u32 = 6;
-
-/// The most items that a batch of reads may name
-/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>).
+/// The most keys of a `BatchGetItem`.
 const MAX_BATCH: usize = 100;
 
-/// Waits before the `attempt`th repetition, with jitter.
+/// Waits before attempt `attempt`, with full jitter.
 async fn pause(attempt: u32) {
     let ceiling = 20u64 << attempt;
     tokio::time::sleep(Duration::from_millis(rand::random_range(5..ceiling))).await;
+}
+
+fn key_item(key: &Key) -> Item {
+    HashMap::from([(PK.to_owned(), text(&key.pk)), (SK.to_owned(), text(&key.sk))])
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -381,11 +406,11 @@ enum Write {
     Put { item: Item, condition: Option<Condition> },
     Update { key: Key, update: String, condition: Condition },
     Delete { key: Key, condition: Condition },
+    Check { key: Key, condition: Condition },
 }
 
 impl Write {
     fn into_item(self, table: &str) -> TransactWriteItem {
-        let key_of = |key: Key| HashMap::from([(PK.to_owned(), text(key.pk)), (SK.to_owned(), text(key.sk))]);
         let some = |map: HashMap<String, String>| (!map.is_empty()).then_some(map);
         let values = |map: Item| (!map.is_empty()).then_some(map);
         let item = TransactWriteItem::builder();
@@ -404,7 +429,7 @@ impl Write {
             Self::Update { key, update, condition } => {
                 let update = Update::builder()
                     .table_name(table)
-                    .set_key(Some(key_of(key)))
+                    .set_key(Some(key_item(&key)))
                     .update_expression(update)
                     .set_condition_expression(Some(condition.expression).filter(|expression| !expression.is_empty()))
                     .set_expression_attribute_names(some(condition.names))
@@ -414,18 +439,27 @@ impl Write {
             Self::Delete { key, condition } => {
                 let delete = Delete::builder()
                     .table_name(table)
-                    .set_key(Some(key_of(key)))
+                    .set_key(Some(key_item(&key)))
                     .set_condition_expression(Some(condition.expression).filter(|expression| !expression.is_empty()))
                     .set_expression_attribute_names(some(condition.names))
                     .set_expression_attribute_values(values(condition.values));
                 item.set_delete(delete.build().ok())
+            }
+            Self::Check { key, condition } => {
+                let check = ConditionCheck::builder()
+                    .table_name(table)
+                    .set_key(Some(key_item(&key)))
+                    .condition_expression(condition.expression)
+                    .set_expression_attribute_names(some(condition.names))
+                    .set_expression_attribute_values(values(condition.values));
+                item.set_condition_check(check.build().ok())
             }
         }
         .build()
     }
 }
 
-/// The most writes that a transaction may have
+/// The most writes and checks of a transaction
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
 pub const MAX_WRITES: usize = 100;
 
@@ -436,16 +470,6 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// How many writes it has.
-    pub const fn len(&self) -> usize {
-        self.writes.len()
-    }
-
-    /// Whether it writes nothing.
-    pub const fn is_empty(&self) -> bool {
-        self.writes.is_empty()
-    }
-
     /// Writes an item.
     pub fn put(&mut self, key: &Key, mut item: Item, condition: Option<Condition>) {
         item.insert(PK.to_owned(), text(&key.pk));
@@ -461,6 +485,21 @@ impl Transaction {
     /// Deletes an item.
     pub fn delete(&mut self, key: &Key, condition: Condition) {
         self.writes.push(Write::Delete { key: key.clone(), condition });
+    }
+
+    /// Lets the writes happen only if `condition` holds of an item that they do not touch.
+    pub fn check(&mut self, key: &Key, condition: Condition) {
+        self.writes.push(Write::Check { key: key.clone(), condition });
+    }
+
+    /// How many writes and checks it has; a transaction takes at most 100.
+    pub fn len(&self) -> usize {
+        self.writes.len()
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty()
     }
 }
 
