@@ -5,9 +5,12 @@
 use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
-use slipstream_events::{Currency, ExpenseId, ExpenseState, ExpenseStatus, Money, PaidBy};
+use slipstream_events::{Currency, ExpenseChange, ExpenseId, ExpenseState, ExpenseStatus, Money, PaidBy};
 
-use crate::details::{self, FieldProblem};
+use crate::{
+    details::FieldProblem,
+    expense::{Command, Rejection, decide},
+};
 
 /// The most expenses in a report. A submission of all of them is one transaction: two writes an expense (its state and
 /// its event) and what the report itself needs must stay within the hundred actions that DynamoDB takes.
@@ -106,7 +109,7 @@ pub fn title_problem(title: &str) -> Option<FieldProblem> {
     Some(FieldProblem { field: "title", remedy })
 }
 
-/// Why an expense keeps a report from being submitted.
+/// Why an expense keeps its report from being submitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blocker {
     /// Which expense.
@@ -117,17 +120,46 @@ pub struct Blocker {
     pub remedy: String,
 }
 
-/// What keeps the report's drafts from being submitted: every field that one of them lacks.
-pub fn blockers<'a>(expenses: impl IntoIterator<Item = &'a ExpenseState>) -> Vec<Blocker> {
-    let drafts = expenses.into_iter().filter(|expense| is_editable(expense.status));
-    let lacking = |expense: &'a ExpenseState| {
-        details::missing(&expense.details).into_iter().map(|field| Blocker {
-            expense: expense.id,
-            field: field.to_owned(),
-            remedy: "give a value".to_owned(),
-        })
-    };
-    drafts.flat_map(lacking).collect()
+/// Why a report cannot be submitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotSubmitted {
+    /// None of its expenses is a draft or was sent back.
+    Nothing,
+    /// Some of them are not fit for it: everything that is wrong with each.
+    Blocked(Vec<Blocker>),
+    /// One of them does not allow it for another reason.
+    Rejected(ExpenseId, Rejection),
+}
+
+/// What a submission of the report comes to: a change of each expense that its owner still writes, all or none.
+/// `command` makes the command that submits one.
+///
+/// # Errors
+/// [`NotSubmitted`].
+pub fn submission<'a>(
+    expenses: &'a [ExpenseState],
+    command: impl Fn(&ExpenseState) -> Command,
+) -> Result<Vec<(&'a ExpenseState, ExpenseChange)>, NotSubmitted> {
+    let mut changes = Vec::new();
+    let mut blockers = Vec::new();
+    for expense in expenses.iter().filter(|expense| is_editable(expense.status)) {
+        let blocker = |field: &str, remedy: String| Blocker { expense: expense.id, field: field.to_owned(), remedy };
+        match decide(Some(expense), command(expense)) {
+            Ok(change) => changes.push((expense, change)),
+            Err(Rejection::Missing(fields)) => {
+                blockers.extend(fields.into_iter().map(|field| blocker(field, "give a value".to_owned())));
+            }
+            Err(Rejection::Invalid(problems)) => {
+                blockers.extend(problems.into_iter().map(|problem| blocker(problem.field, problem.remedy)));
+            }
+            Err(rejection) => return Err(NotSubmitted::Rejected(expense.id, rejection)),
+        }
+    }
+    match (blockers.is_empty(), changes.is_empty()) {
+        (false, _) => Err(NotSubmitted::Blocked(blockers)),
+        (true, true) => Err(NotSubmitted::Nothing),
+        (true, false) => Ok(changes),
+    }
 }
 
 /// Whether a report with these expenses may be deleted: nothing of it waits for a decision or has one.
@@ -205,12 +237,35 @@ mod tests {
         assert_eq!(sums, [("CHF".to_owned(), 900, 900), ("EUR".to_owned(), 1370, 800)]);
     }
 
+    fn submit(_: &ExpenseState) -> Command {
+        Command::Submit { policy_version: 0 }
+    }
+
+    fn complete(status: ExpenseStatus) -> ExpenseState {
+        let mut expense = expense(status, 1, "EUR", PaidBy::OutOfPocket);
+        expense.details.merchant = Some("Café".to_owned());
+        expense.details.date = Some(jiff::civil::date(2026, 3, 12));
+        expense.details.category = Some(slipstream_events::Category::Meals);
+        expense
+    }
+
     #[test]
     fn every_draft_says_what_it_lacks() {
-        let submitted = expense(ExpenseStatus::Submitted, 1, "EUR", PaidBy::OutOfPocket);
-        let draft = expense(ExpenseStatus::Draft, 2, "EUR", PaidBy::OutOfPocket);
-        let found: Vec<_> = blockers([&submitted, &draft]).into_iter().map(|b| (b.expense, b.field)).collect();
-        assert_eq!(found, ["merchant", "date", "category"].map(|field| (draft.id, field.to_owned())));
+        let lacking = expense(ExpenseStatus::Draft, 2, "EUR", PaidBy::OutOfPocket);
+        let expenses = [complete(ExpenseStatus::Draft), complete(ExpenseStatus::Submitted), lacking.clone()];
+        let Err(NotSubmitted::Blocked(found)) = submission(&expenses, submit) else { panic!("it lacks something") };
+        let found: Vec<_> = found.into_iter().map(|blocker| (blocker.expense, blocker.field)).collect();
+        assert_eq!(found, ["merchant", "date", "category"].map(|field| (lacking.id, field.to_owned())));
+    }
+
+    #[test]
+    fn what_its_owner_still_writes_is_submitted_and_nothing_else() {
+        use ExpenseStatus as S;
+        let expenses = [S::Draft, S::Submitted, S::ChangesRequested, S::Approved, S::Rejected].map(complete);
+        let changes = submission(&expenses, submit).unwrap();
+        let statuses: Vec<_> = changes.iter().map(|(expense, _)| expense.status).collect();
+        assert_eq!(statuses, [S::Draft, S::ChangesRequested]);
+        assert_eq!(submission(&[complete(S::Approved)], submit), Err(NotSubmitted::Nothing));
     }
 
     #[test]

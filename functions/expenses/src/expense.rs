@@ -23,7 +23,10 @@ use slipstream_events::{
 };
 use uuid::Uuid;
 
-use crate::view::{View, answer, visible};
+use crate::{
+    reports,
+    view::{View, answer, visible},
+};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -106,6 +109,7 @@ pub async fn create(store: &Store, owner: PersonId, request: &Request) -> Result
             Some(receipt) => Some(free_receipt(store, owner, receipt, transaction).await?),
             None => None,
         };
+        reports::join_as_edited(store, owner, None, wanted.details.report, transaction).await?;
         let drafted = Drafted {
             id,
             owner,
@@ -128,6 +132,7 @@ pub async fn edit(store: &Store, owner: PersonId, request: &Request) -> Result<R
     act(store, request, owner, async |transaction: &mut Transaction| {
         let state = own_as_known(store, owner, request).await?;
         let details = merged(&state.details, wanted.details.clone())?;
+        reports::join_as_edited(store, owner, state.details.report, details.report, transaction).await?;
         let edited = decide(Some(&state), Command::Edit { details })?;
         let (after, _) = add_expense_change(transaction, Some(&state), edited, &request.cause(owner))?;
         Ok(shown(store, after, owner).await?.answer(200))
@@ -302,6 +307,9 @@ pub async fn split(store: &Store, owner: PersonId, request: &Request) -> Result<
         let cause = request.cause(owner);
         let change = decide(Some(&state), Command::SplitUp(Box::new(plan.first)))?;
         let (first, _) = add_expense_change(transaction, Some(&state), change, &cause)?;
+        if let Some(report) = state.details.report {
+            reports::join(store, owner, report, plan.others.len(), transaction).await?;
+        }
         let mut parts = vec![View::from(first)];
         for other in plan.others {
             let change = decide(None, Command::Draft(Box::new(other)))?;

@@ -5,8 +5,9 @@
 //! - A submission without a running execution gets one (`approvals`).
 //! - A submitted report whose mail waits for a step too long has its approvers mailed of the others (`reports`).
 //! - A receipt whose upload nobody noticed, or whose reader died, is put in the queue again (`receipts`).
+//! - The files of a receipt that was deleted are erased (`erasures`).
 //!
-//! All of it is what the ordinary path does, once more; doing it for nothing is harmless. Only what has waited
+//! All but the last is what the ordinary path does, once more; doing it for nothing is harmless. Only what has waited
 //! longer than the grace is looked at, so that it does not race with the ordinary path for nothing.
 //!
 //! It must not decide anything.
@@ -15,6 +16,7 @@
 
 mod approvals;
 mod deliveries;
+mod erasures;
 mod receipts;
 mod reports;
 
@@ -107,6 +109,8 @@ pub struct Summary {
     pub requeued: usize,
     /// Reports whose mail was asked for again.
     pub asked: usize,
+    /// Deleted receipts whose files were erased.
+    pub erased: usize,
 }
 
 impl Sweeper {
@@ -154,12 +158,14 @@ impl Sweeper {
         note("submissions", self.restart(before).await, &mut summary.restarted);
         note("receipts", self.requeue(before).await, &mut summary.requeued);
         note("reports", self.ask_for_reports(before).await, &mut summary.asked);
+        note("erasures", self.erase(before).await, &mut summary.erased);
         tracing::info!(
             republished = summary.republished,
             resumed = summary.resumed,
             restarted = summary.restarted,
             requeued = summary.requeued,
             asked = summary.asked,
+            erased = summary.erased,
             "swept"
         );
         if faults.is_empty() { Ok(summary) } else { Err(faults.join("; ").into()) }
