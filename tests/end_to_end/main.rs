@@ -6,6 +6,7 @@ mod approvals;
 mod harness;
 mod reading;
 mod receipts;
+mod reports;
 mod resilience;
 
 use std::process::ExitCode;
@@ -47,6 +48,12 @@ fn main() -> ExitCode {
         approvals::an_expired_link_decides_nothing,
         approvals::a_withdrawal_ends_the_approval,
         approvals::two_decisions_at_once_are_one,
+        reports::one_mail_asks_for_a_report_and_all_of_it_is_approved,
+        reports::one_of_a_report_is_rejected_by_itself,
+        reports::a_report_is_submitted_whole_or_not_at_all,
+        reports::a_report_holds_forty_expenses_however_many_join_at_once,
+        reports::an_execution_that_lags_does_not_hold_the_mail_up,
+        reports::an_approver_decides_over_the_api,
         access::strangers_see_nothing,
         access::only_id_tokens_of_active_people_count,
         access::only_allowed_mail_domains_sign_up,
