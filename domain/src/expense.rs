@@ -258,6 +258,11 @@ pub const fn next_status(status: Option<ExpenseStatus>, action: Action) -> Optio
     }
 }
 
+/// Whether what is said of an expense may change.
+pub const fn is_editable(status: ExpenseStatus) -> bool {
+    next_status(Some(status), Action::Edit).is_some()
+}
+
 /// What `command` leads to from `state`; `None` is an expense that does not exist yet.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ mod harness;
 mod policy;
 mod reading;
 mod receipts;
+mod reports;
 mod resilience;
 
 use std::process::ExitCode;
@@ -56,6 +57,12 @@ fn main() -> ExitCode {
         expenses::lists_are_keyed_and_sifted,
         expenses::one_dinner_claimed_twice_is_seen,
         expenses::what_the_company_paid_is_not_owed,
+        reports::one_mail_asks_for_a_report_and_all_of_it_is_approved,
+        reports::one_of_a_report_is_rejected_by_itself,
+        reports::a_report_is_submitted_whole_or_not_at_all,
+        reports::a_report_holds_forty_expenses_however_many_join_at_once,
+        reports::an_execution_that_lags_does_not_hold_the_mail_up,
+        reports::an_approver_decides_over_the_api,
         access::strangers_see_nothing,
         access::only_id_tokens_of_active_people_count,
         access::only_allowed_mail_domains_sign_up,

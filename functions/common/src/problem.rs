@@ -61,6 +61,13 @@ impl Problem {
         problem
     }
 
+    /// 422: something is missing.
+    pub fn incomplete(detail: impl Into<String>, errors: Vec<FieldError>) -> Self {
+        let mut problem = Self::new(422, "incomplete", "Something is missing", detail);
+        problem.errors = errors;
+        problem
+    }
+
     /// 401: no usable ID token.
     pub fn unauthenticated(detail: impl Into<String>) -> Self {
         Self::new(401, "unauthenticated", "Sign in first", detail)
@@ -116,12 +123,8 @@ impl From<Rejection> for Problem {
             Rejection::NotAllowed { .. } | Rejection::SubmissionOver { .. } => Self::conflict("wrong-state", detail),
             Rejection::Existence(_) => Self::not_found("expense"),
             Rejection::Missing(fields) => {
-                let mut problem = Self::new(422, "incomplete", "Something is missing", detail);
-                problem.errors = fields
-                    .into_iter()
-                    .map(|field| FieldError { field: field.to_owned(), remedy: "give a value".to_owned() })
-                    .collect();
-                problem
+                let error = |field: &str| FieldError { field: field.to_owned(), remedy: "give a value".to_owned() };
+                Self::incomplete(detail, fields.into_iter().map(error).collect())
             }
             Rejection::Blocked(findings) => {
                 let mut problem = Self::new(422, "policy", "The policy does not allow it", detail);

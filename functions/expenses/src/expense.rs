@@ -14,7 +14,7 @@ use slipstream_common::{
 };
 use slipstream_domain::{
     details,
-    expense::{Command, decide},
+    expense::{Command, decide, is_editable},
     split::{self, Part},
 };
 use slipstream_events::{
@@ -25,7 +25,8 @@ use uuid::Uuid;
 
 use crate::{
     judge::Judge,
-    view::{View, answer, is_editable, visible},
+    reports,
+    view::{View, answer, visible},
 };
 
 /// What every expense is looked at with.
@@ -127,6 +128,7 @@ pub async fn create(context: Context<'_>, owner: PersonId, request: &Request) ->
             Some(receipt) => Some(free_receipt(store, owner, receipt, transaction).await?),
             None => None,
         };
+        reports::join_as_edited(store, owner, None, wanted.details.report, transaction).await?;
         let drafted = Drafted {
             id,
             owner,
@@ -150,6 +152,7 @@ pub async fn edit(context: Context<'_>, owner: PersonId, request: &Request) -> R
     act(store, request, owner, async |transaction: &mut Transaction| {
         let state = own_as_known(store, owner, request).await?;
         let details = merged(&state.details, wanted.details.clone())?;
+        reports::join_as_edited(store, owner, state.details.report, details.report, transaction).await?;
         let edited = decide(Some(&state), Command::Edit { details })?;
         let (after, _) = add_expense_change(transaction, Some(&state), edited, &request.cause(owner))?;
         Ok(shown(context, after, owner).await?.answer(200))
@@ -333,6 +336,9 @@ pub async fn split(store: &Store, owner: PersonId, request: &Request) -> Result<
         let cause = request.cause(owner);
         let change = decide(Some(&state), Command::SplitUp(Box::new(plan.first)))?;
         let (first, _) = add_expense_change(transaction, Some(&state), change, &cause)?;
+        if let Some(report) = state.details.report {
+            reports::join(store, owner, report, plan.others.len(), transaction).await?;
+        }
         let mut parts = vec![View::from(first)];
         for other in plan.others {
             let change = decide(None, Command::Draft(Box::new(other)))?;

@@ -12,6 +12,7 @@ mod lists;
 mod people;
 mod policy;
 mod rates;
+mod reports;
 mod spend;
 mod view;
 
@@ -99,6 +100,12 @@ impl Expenses {
                 may(Role::Finance)?;
                 lists::everyone(store, request).await
             }
+            ("GET", "/reports") => reports::list(store, me, request).await,
+            ("POST", "/reports") => reports::create(store, me, request).await,
+            ("GET", "/reports/{report_id}") => reports::read(store, me, request).await,
+            ("PATCH", "/reports/{report_id}") => reports::edit(store, me, request).await,
+            ("DELETE", "/reports/{report_id}") => reports::delete(store, me, request).await,
+            ("POST", "/reports/{report_id}/submit") => reports::submit(context, me, request).await,
             ("GET", "/people") => {
                 may(Role::Administrator)?;
                 people::find(store, request).await

@@ -9,7 +9,7 @@ use slipstream_common::{
     records::PersonRecord,
     store::Store,
 };
-use slipstream_domain::details;
+use slipstream_domain::{details, expense::is_editable};
 use slipstream_events::{
     Conversion, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, Money, PaidBy, PersonId, PolicyFinding,
     ReceiptId, ReviewFinding, Role, Split,
@@ -181,9 +181,4 @@ pub async fn visible(store: &Store, caller: &PersonRecord, id: ExpenseId) -> Res
             steps.iter().any(|step| step.approver == me).then_some(state).ok_or_else(not_found)
         }
     }
-}
-
-/// Whether what is said of an expense may change.
-pub fn is_editable(status: ExpenseStatus) -> bool {
-    matches!(status, ExpenseStatus::Draft | ExpenseStatus::ChangesRequested)
 }
