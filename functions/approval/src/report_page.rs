@@ -259,6 +259,8 @@ mod tests {
             receipt: None,
             receipt_sha256: None,
             review: Vec::new(),
+            findings: Vec::new(),
+            converted: None,
             distinct_from: Vec::new(),
             split: None,
             submission: 1,
