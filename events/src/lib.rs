@@ -25,7 +25,7 @@ pub use expense::{
     ApprovalRequested, Approved, Category, ChangesRequested, Deleted, Drafted, Edited, ExpenseChange, ExpenseDetails,
     ExpenseEvent, ExpenseState, ExpenseStatus, PaidBy, Reimbursed, Rejected, SubmissionExpired, Submitted, Withdrawn,
 };
-pub use ids::{ExpenseId, IdError, PersonId, ReceiptId, ReportId, SubmissionId};
+pub use ids::{ExpenseId, ExportId, IdError, PersonId, ReceiptId, ReportId, SubmissionId};
 pub use money::{Currency, Money, MoneyError};
 pub use person::{Delegation, PersonEvent, PersonState, Role};
 pub use policy::{PolicyEvent, PolicyState};

@@ -2,7 +2,7 @@
 //! that they serve. Nothing else in the workspace spells an attribute or index name.
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use slipstream_events::{EventId, ExpenseId, PersonId, ReceiptId, Role, Subject, SubjectType, SubmissionId};
+use slipstream_events::{EventId, ExpenseId, ExportId, PersonId, ReceiptId, Role, Subject, SubjectType, SubmissionId};
 
 /// The partition key's attribute.
 pub const PK: &str = "PK";
@@ -13,6 +13,8 @@ pub const EXPIRES_AT: &str = "expires_at";
 /// What every event's sort key begins with.
 pub const EVENT_PREFIX: &str = "EVENT#";
 
+/// What every habit's sort key begins with.
+pub const HABIT_PREFIX: &str = "HABIT#";
 /// What every step's sort key begins with.
 pub const STEP_PREFIX: &str = "STEP#";
 
@@ -66,7 +68,7 @@ pub fn analysis(sha256: &str) -> Key {
 
 /// What a person does with a merchant, by the merchant's key ([`slipstream_domain::merchant::key`]).
 pub fn habit(person: PersonId, merchant: &str) -> Key {
-    key(subject_partition(SubjectType::Person, &person.to_string()), format!("HABIT#{merchant}"))
+    key(subject_partition(SubjectType::Person, &person.to_string()), format!("{HABIT_PREFIX}{merchant}"))
 }
 
 /// An approval step.
@@ -92,6 +94,16 @@ pub fn policy(version: u32) -> Key {
 /// The version of the policy that holds now.
 pub fn current_policy() -> Key {
     key(subject_partition(SubjectType::Policy, ""), "CURRENT")
+}
+
+/// An export.
+pub fn export(id: ExportId) -> Key {
+    key(format!("EXPORT#{id}"), "EXPORT")
+}
+
+/// The erasure of what is known of a person.
+pub fn erasure(person: PersonId) -> Key {
+    key(subject_partition(SubjectType::Person, &person.to_string()), "ERASURE")
 }
 
 /// The guard of one effect of one event.
@@ -213,6 +225,16 @@ pub fn step_of_approver(approver: PersonId, due_at: Timestamp, submission: Submi
     Entry { index: Index::Approver, pk: steps_of(approver), sk: format!("{}#{submission}", instant(due_at)) }
 }
 
+/// Exports that a person asked for.
+pub fn exports_of(owner: PersonId) -> String {
+    format!("EXPORTS#{owner}")
+}
+
+/// Where an export stands among those that its owner asked for.
+pub fn export_of_owner(owner: PersonId, created_at: Timestamp, id: ExportId) -> Entry {
+    Entry { index: Index::Owner, pk: exports_of(owner), sk: format!("{}#{id}", instant(created_at)) }
+}
+
 /// A kind of work that somebody still has to finish. The sweeper looks at these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Open {
@@ -222,6 +244,8 @@ pub enum Open {
     Submission,
     /// A step that is decided while its execution still waits.
     Resumption,
+    /// An export that is being made, or an erasure that is under way.
+    Background,
 }
 
 impl Open {
@@ -231,6 +255,7 @@ impl Open {
             Self::Receipt => "OPEN#receipt",
             Self::Submission => "OPEN#submission",
             Self::Resumption => "OPEN#resumption",
+            Self::Background => "OPEN#background",
         }
     }
 

@@ -7,6 +7,7 @@
 //! - [`records`]: the items of the main table beside events;
 //! - [`store`]: changes of expenses, receipts, people and policy, each with its event in the same transaction;
 //! - [`http`], [`problem`], [`caller`]: API Gateway requests and RFC 9457 problems;
+//! - [`background`]: work that takes longer than a request, and its place among the open work;
 //! - [`bus`], [`execution`]: the event bus and the approval state machine;
 //! - [`queue`]: batches of queue messages, record by record.
 //!
@@ -14,6 +15,7 @@
 //!
 //! To test: `cargo test -p slipstream-common`; the table's real behaviour is tested end to end in `tests/`.
 
+pub mod background;
 pub mod bus;
 pub mod caller;
 pub mod execution;

@@ -1,0 +1,2 @@
+//! Wires the function; see the library.
+fn main() {}
