@@ -4,8 +4,8 @@
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use slipstream_domain::merchant;
 use slipstream_events::{
-    EventId, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, ExportId, PersonId, ReceiptId, ReportId, Role, Subject,
-    SubjectType, SubmissionId,
+    EventId, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, ExportId, PersonId, ReceiptId, ReportId, Role,
+    Subject, SubjectType, SubmissionId,
 };
 
 /// The partition key's attribute.

@@ -170,6 +170,9 @@ mod tests {
     #[test]
     fn times_before_and_after_what_dos_knew_are_its_first_day() {
         assert_eq!(dos(Timestamp::UNIX_EPOCH), (0x21, 0));
-        assert_eq!(dos("2026-03-12T10:20:30Z".parse().unwrap()), ((46 << 9) | (3 << 5) | 12, (10 << 11) | (20 << 5) | 15));
+        assert_eq!(
+            dos("2026-03-12T10:20:30Z".parse().unwrap()),
+            ((46 << 9) | (3 << 5) | 12, (10 << 11) | (20 << 5) | 15)
+        );
     }
 }

@@ -318,7 +318,8 @@ impl<'a, S: Source, F: Files, L: Ledger> Assembly<'a, S, F, L> {
     /// Puts the CSV into the first zip file.
     async fn copy(&mut self, from: u64, in_time: &impl Fn() -> bool) -> Result<bool> {
         let table = self.checkpoint.files.first().cloned().ok_or(WorkError::Hopeless("there is no CSV to put in"))?;
-        let size = u32::try_from(table.bytes).map_err(|_| WorkError::Hopeless("the CSV is too large for a zip file"))?;
+        let size =
+            u32::try_from(table.bytes).map_err(|_| WorkError::Hopeless("the CSV is too large for a zip file"))?;
         let mut offset = from;
         if self.checkpoint.open.is_none() {
             self.open_archive();
@@ -436,7 +437,8 @@ impl<'a, S: Source, F: Files, L: Ledger> Assembly<'a, S, F, L> {
     }
 
     fn add(&mut self, entry: &Entry) -> Result<()> {
-        let size = u32::try_from(entry.bytes.len()).map_err(|_| WorkError::Hopeless("a file is too large to put in"))?;
+        let size =
+            u32::try_from(entry.bytes.len()).map_err(|_| WorkError::Hopeless("a file is too large to put in"))?;
         let crc32 = crc32fast::hash(&entry.bytes);
         self.note_entry(&Header { name: &entry.name, modified: entry.modified, crc32, size });
         self.append(&entry.bytes);

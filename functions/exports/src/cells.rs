@@ -8,13 +8,13 @@ use std::borrow::Cow;
 
 use csv::{Terminator, WriterBuilder};
 use jiff::{Timestamp, civil::Date};
-use slipstream_events::{ExpenseState, Money, PaidBy, PersonId};
+use slipstream_events::{Currency, ExpenseState, Money, PaidBy, PersonId};
 
 /// What makes a spreadsheet read UTF-8 as such.
 pub const BOM: &[u8] = "\u{feff}".as_bytes();
 
 /// The columns, in their order. A new one comes last; none is renamed, moved or taken away.
-pub const COLUMNS: [&str; 34] = [
+pub const COLUMNS: [&str; 36] = [
     "expense_id",
     "version",
     "status",
@@ -34,6 +34,8 @@ pub const COLUMNS: [&str; 34] = [
     "converted_amount",
     "converted_currency",
     "rate",
+    "rate_base",
+    "rate_quote",
     "rate_date",
     "rate_source",
     "cost_centre",
@@ -75,8 +77,12 @@ pub struct Row {
 pub struct Converted {
     /// The amount.
     pub amount: Money,
-    /// The rate used, a decimal.
+    /// The rate used, a decimal: one unit of `base` is so many of `quote`.
     pub rate: String,
+    /// See `rate`.
+    pub base: Currency,
+    /// See `rate`.
+    pub quote: Currency,
     /// The rate's day.
     pub date: Date,
     /// Where the rate is from.
@@ -109,7 +115,9 @@ const fn ends_cell(c: char) -> bool {
 fn is_formula(text: &str) -> bool {
     let unseen = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{feff}');
     let first = text.trim_start_matches(|c| unseen(c) || matches!(c, '"' | '\'' | '`' | '\u{2018}'..='\u{201f}'));
-    first.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠', '\u{2212}', '\u{fe63}', '\u{fe62}', '\u{fe66}', '\u{fe6b}'])
+    first.starts_with([
+        '=', '+', '-', '@', '＝', '＋', '－', '＠', '\u{2212}', '\u{fe63}', '\u{fe62}', '\u{fe66}', '\u{fe6b}',
+    ])
 }
 
 /// Whether the text of a cell must have an apostrophe before it.
@@ -181,14 +189,13 @@ impl Row {
             amount(details.tax),
             amount(details.original_amount),
             currency(details.original_amount),
-            match details.paid_by {
-                PaidBy::OutOfPocket => "out_of_pocket".to_owned(),
-                PaidBy::CompanyCard => "company_card".to_owned(),
-            },
+            details.paid_by.to_string(),
             amount(owed(expense)),
             amount(converted.map(|converted| converted.amount)),
             currency(converted.map(|converted| converted.amount)),
             plain(converted.map(|converted| &converted.rate)),
+            plain(converted.map(|converted| converted.base)),
+            plain(converted.map(|converted| converted.quote)),
             plain(converted.map(|converted| converted.date)),
             converted.map(|converted| defused(&converted.source).into_owned()).unwrap_or_default(),
             text(&details.cost_centre),
@@ -259,6 +266,9 @@ pub(crate) mod tests {
                 receipt: None,
                 review: Vec::new(),
                 submission: 1,
+                receipt_sha256: None,
+                distinct_from: Vec::new(),
+                split: None,
                 created_at: Timestamp::UNIX_EPOCH,
                 updated_at: Timestamp::UNIX_EPOCH,
             },
@@ -300,8 +310,24 @@ pub(crate) mod tests {
     #[test]
     fn what_a_spreadsheet_looks_through_hides_nothing() {
         for hostile in [
-            "=1", "+1", "-1", "@x", "\t=1", "\rx", "\nx", "＝1", "＋1", "－1", "＠x", " =1", "\"=1", "'=1", "\u{feff}=1",
-            "\u{200b}=1", "“=1", "\u{2212}1",
+            "=1",
+            "+1",
+            "-1",
+            "@x",
+            "\t=1",
+            "\rx",
+            "\nx",
+            "＝1",
+            "＋1",
+            "－1",
+            "＠x",
+            " =1",
+            "\"=1",
+            "'=1",
+            "\u{feff}=1",
+            "\u{200b}=1",
+            "“=1",
+            "\u{2212}1",
         ] {
             assert!(defused(hostile).starts_with('\''), "{hostile:?}");
         }

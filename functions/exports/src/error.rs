@@ -1,9 +1,6 @@
 //! Why a piece of background work did not come to its end.
 
-use slipstream_common::{
-    store::ChangeError,
-    table::StoreError,
-};
+use slipstream_common::{store::ChangeError, table::StoreError};
 
 /// Why an export or an erasure stopped. All but [`WorkError::Hopeless`] can be mended by another attempt, which goes on
 /// at the last checkpoint.
@@ -33,4 +30,4 @@ pub enum WorkError {
 }
 
 /// What background work leads to.
-pub type Result<T> = std::result::Result<T, WorkError>;
+pub type Result<T, E = WorkError> = std::result::Result<T, E>;

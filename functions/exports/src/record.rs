@@ -1,17 +1,17 @@
 //! The item of an export: what was asked for, and how far it is.
 
-use jiff::{SignedDuration, Timestamp, civil::Date};
+use jiff::{SignedDuration, Span, Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use slipstream_common::{
     background::Background,
-    keys::{self, EXPIRES_AT, Open},
-    table::{Item, StoreError, item, number},
+    keys::{self, EXPIRES_AT, Index, Open},
+    table::{IndexQuery, Item, StoreError, item, number},
 };
 use slipstream_events::{ExpenseStatus, ExportId, PersonId};
 
 use crate::{
     archive::safe_name,
-    assembly::{Checkpoint, Plan, Sizes, Step},
+    assembly::{Checkpoint, Place, Plan, Sizes, Step},
 };
 
 /// How long an export is kept. The bucket's lifecycle says the same.
@@ -74,6 +74,55 @@ pub struct Wanted {
     pub statuses: Vec<ExpenseStatus>,
     /// Whether the CSV begins with a byte order mark.
     pub bom: bool,
+}
+
+/// What of the whole company is exported if nothing else is asked for: all that was ever submitted and not taken back.
+const SUBMITTED: [ExpenseStatus; 5] = [
+    ExpenseStatus::Submitted,
+    ExpenseStatus::ChangesRequested,
+    ExpenseStatus::Approved,
+    ExpenseStatus::Rejected,
+    ExpenseStatus::Reimbursed,
+];
+
+impl Wanted {
+    /// The index partitions to walk through, in this order: one person's expenses by date; everyone's by month, within a
+    /// month by status, within a status by date.
+    pub fn lists(&self) -> Vec<IndexQuery> {
+        let (from, until) = (self.from.map(keys::from_date), self.until.map(keys::until_date));
+        let of = |index, pk| IndexQuery { from: from.clone(), until: until.clone(), ..IndexQuery::of(index, pk) };
+        match (self.scope, self.person, self.from, self.until) {
+            (Scope::Own, Some(person), ..) => vec![of(Index::Owner, keys::expenses_of(person))],
+            (Scope::Company, _, Some(from), Some(until)) => {
+                let statuses = if self.statuses.is_empty() { &SUBMITTED[..] } else { &self.statuses };
+                let months = std::iter::successors(Some(from.first_of_month()), |month| {
+                    month.checked_add(Span::new().months(1)).ok().filter(|month| *month <= until)
+                });
+                let partition = |(month, status): (Date, &ExpenseStatus)| {
+                    of(Index::Day, keys::expenses_of_month(&month.strftime("%Y-%m").to_string(), *status))
+                };
+                months.flat_map(|month| statuses.iter().map(move |status| (month, status))).map(partition).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether an expense that stands in one of the lists is wanted.
+    pub fn wants(&self, status: ExpenseStatus) -> bool {
+        self.statuses.is_empty() || self.statuses.contains(&status)
+    }
+
+    /// How much of the lists lies before `place`, in percent; by days where there is one list only.
+    fn share(&self, place: &Place) -> u64 {
+        let lists = self.lists().len();
+        if lists > 1 {
+            return (place.list * 100 / lists) as u64;
+        }
+        let at = place.after.as_deref().and_then(|after| after.get(..10)?.parse::<Date>().ok());
+        let (Some(at), Some(from), Some(until)) = (at, self.from, self.until) else { return 0 };
+        let days = |from: Date, until: Date| u64::try_from(from.duration_until(until).as_hours() / 24).unwrap_or(0);
+        days(from, at) * 100 / (days(from, until) + 1)
+    }
 }
 
 /// An export.
@@ -143,22 +192,67 @@ impl ExportRecord {
         Plan { asked_at: self.background.created_at, bom: self.wanted.bom, archive, table, sizes: Sizes::default() }
     }
 
-    /// How much is done, from 0 to 100: how much of the walk through the expenses lies behind, `share` being that of the
-    /// walk under way. Where there are zip files, the CSV counts for a fifth. It says nothing about bytes.
-    pub fn progress(&self, share: u8) -> u8 {
+    /// How much is done, from 0 to 100: how many of the days that were asked for lie behind at the last checkpoint. Where
+    /// there are zip files, the CSV counts for a fifth. It says nothing about bytes.
+    pub fn progress(&self) -> u8 {
+        let share = self.wanted.share(&self.checkpoint.place);
         let has_archive = self.wanted.kind != Kind::Expenses;
-        match (self.status, self.checkpoint.step) {
-            (Status::Done, _) => 100,
+        let percent = match (self.status, self.checkpoint.step) {
+            (Status::Done, _) => return 100,
             (_, Step::Table) if has_archive => share / 5,
-            (_, Step::Table) => share.min(99),
+            (_, Step::Table) => share,
             (_, Step::Copy { .. } | Step::Front) => 20,
-            (_, Step::Walk) => (20 + u16::from(share) * 4 / 5).min(99) as u8,
+            (_, Step::Walk) => 20 + share * 4 / 5,
             (_, Step::Done) => 99,
-        }
+        };
+        u8::try_from(percent.min(99)).unwrap_or(99)
     }
 }
 
 /// Where a person's exports are in the bucket.
 pub fn folder_of(owner: PersonId) -> String {
     format!("exports/{owner}/")
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn wanted(scope: Scope) -> Wanted {
+        Wanted {
+            kind: Kind::Expenses,
+            scope,
+            person: Some("0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a11".parse().unwrap()),
+            from: Some(date(2025, 12, 15)),
+            until: Some(date(2026, 2, 3)),
+            statuses: Vec::new(),
+            bom: false,
+        }
+    }
+
+    #[test]
+    fn the_company_is_walked_through_month_by_month() {
+        let mut company = wanted(Scope::Company);
+        let lists = company.lists();
+        assert_eq!(lists.len(), 3 * SUBMITTED.len());
+        assert_eq!(lists[0].pk, "MONTH#2025-12#submitted");
+        assert_eq!(lists.last().unwrap().pk, "MONTH#2026-02#reimbursed");
+        assert!(lists.iter().all(|list| list.from.as_deref() == Some("2025-12-15")), "days outside are left out");
+        company.statuses = vec![ExpenseStatus::Approved];
+        assert_eq!(company.lists().len(), 3);
+        assert!(!lists.iter().any(|list| list.pk.contains("draft")));
+    }
+
+    #[test]
+    fn progress_counts_days_or_lists() {
+        let own = wanted(Scope::Own);
+        let place = |list, after: &str| Place { list, after: Some(after.to_owned()) };
+        assert_eq!(own.lists()[0].pk, "OWNER#0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a11");
+        assert_eq!(own.share(&Place::default()), 0);
+        assert_eq!(own.share(&place(0, "2026-01-09#exp_1")), 49);
+        assert_eq!(own.share(&place(0, "2026-02-03#exp_1")), 98);
+        assert_eq!(wanted(Scope::Company).share(&place(14, "2026-02-03#exp_1")), 93);
+    }
 }

@@ -28,7 +28,8 @@ impl Faults {
     /// A call: whether it fails before it has an effect, or after it.
     fn call(&self) -> (Result<()>, Result<()>) {
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
-        let fail = |fails: bool| if fails { Err(WorkError::Unavailable("the fake", "told to".to_owned())) } else { Ok(()) };
+        let fail =
+            |fails: bool| if fails { Err(WorkError::Unavailable("the fake", "told to".to_owned())) } else { Ok(()) };
         (fail(self.at == Some(2 * number)), fail(self.at == Some(2 * number + 1)))
     }
 }
