@@ -4,6 +4,7 @@
 //! - A step that ended while its execution still waits is resumed (`approvals`).
 //! - A submission without a running execution gets one (`approvals`).
 //! - A receipt whose upload nobody noticed, or whose reader died, is put in the queue again (`receipts`).
+//! - An export or an erasure that nobody is at is put in the queue again (`background`).
 //!
 //! All of it is what the ordinary path does, once more; doing it for nothing is harmless. Only what has waited
 //! longer than the grace is looked at, so that it does not race with the ordinary path for nothing.
@@ -13,6 +14,7 @@
 //! To test: `cargo test -p sweeper`; losses and restarts end to end in `tests/`.
 
 mod approvals;
+mod background;
 mod deliveries;
 mod receipts;
 
@@ -39,6 +41,7 @@ pub struct Sweeper {
     sqs: aws_sdk_sqs::Client,
     state_machine: String,
     receipt_queue: String,
+    exports_queue: String,
     bucket: String,
     grace: SignedDuration,
 }
@@ -103,6 +106,8 @@ pub struct Summary {
     pub restarted: usize,
     /// Receipts that were put in the queue again.
     pub requeued: usize,
+    /// Exports and erasures that were put in the queue again.
+    pub continued: usize,
 }
 
 impl Sweeper {
@@ -124,6 +129,7 @@ impl Sweeper {
             sqs: aws_sdk_sqs::Client::new(sdk),
             state_machine: settings.text("STATE_MACHINE_ARN"),
             receipt_queue: settings.text("RECEIPT_QUEUE_URL"),
+            exports_queue: settings.text("EXPORTS_QUEUE_URL"),
             bucket: settings.text("RECEIPT_BUCKET"),
             grace: SignedDuration::from_secs(grace),
         };
@@ -149,11 +155,13 @@ impl Sweeper {
         note("resumptions", self.resume(before).await, &mut summary.resumed);
         note("submissions", self.restart(before).await, &mut summary.restarted);
         note("receipts", self.requeue(before).await, &mut summary.requeued);
+        note("exports and erasures", self.go_on(before).await, &mut summary.continued);
         tracing::info!(
             republished = summary.republished,
             resumed = summary.resumed,
             restarted = summary.restarted,
             requeued = summary.requeued,
+            continued = summary.continued,
             "swept"
         );
         if faults.is_empty() { Ok(summary) } else { Err(faults.join("; ").into()) }
