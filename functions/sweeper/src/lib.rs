@@ -5,8 +5,9 @@
 //! - A submission without a running execution gets one (`approvals`).
 //! - A receipt whose upload nobody noticed, or whose reader died, is put in the queue again (`receipts`).
 //! - An export or an erasure that nobody is at is put in the queue again (`background`).
+//! - The files of a receipt that was deleted are erased (`erasures`).
 //!
-//! All of it is what the ordinary path does, once more; doing it for nothing is harmless. Only what has waited
+//! All but the last is what the ordinary path does, once more; doing it for nothing is harmless. Only what has waited
 //! longer than the grace is looked at, so that it does not race with the ordinary path for nothing.
 //!
 //! It must not decide anything.
@@ -16,6 +17,7 @@
 mod approvals;
 mod background;
 mod deliveries;
+mod erasures;
 mod receipts;
 
 use aws_config::SdkConfig;
@@ -108,6 +110,8 @@ pub struct Summary {
     pub requeued: usize,
     /// Exports and erasures that were put in the queue again.
     pub continued: usize,
+    /// Deleted receipts whose files were erased.
+    pub erased: usize,
 }
 
 impl Sweeper {
@@ -156,12 +160,14 @@ impl Sweeper {
         note("submissions", self.restart(before).await, &mut summary.restarted);
         note("receipts", self.requeue(before).await, &mut summary.requeued);
         note("exports and erasures", self.go_on(before).await, &mut summary.continued);
+        note("erasures", self.erase(before).await, &mut summary.erased);
         tracing::info!(
             republished = summary.republished,
             resumed = summary.resumed,
             restarted = summary.restarted,
             requeued = summary.requeued,
             continued = summary.continued,
+            erased = summary.erased,
             "swept"
         );
         if faults.is_empty() { Ok(summary) } else { Err(faults.join("; ").into()) }
