@@ -3,6 +3,7 @@
 
 mod access;
 mod approvals;
+mod exports;
 mod harness;
 mod reading;
 mod receipts;
@@ -51,6 +52,11 @@ fn main() -> ExitCode {
         access::only_id_tokens_of_active_people_count,
         access::only_allowed_mail_domains_sign_up,
         access::bad_input_names_the_field,
+        exports::ones_own_expenses_become_a_csv,
+        exports::finance_exports_the_company,
+        exports::receipts_come_in_zip_files,
+        exports::personal_data_are_complete_and_ones_own,
+        exports::erasure_leaves_what_the_law_wants,
         resilience::an_execution_stopped_in_the_middle_is_restarted,
         resilience::an_event_lost_on_the_way_is_published_again,
         resilience::a_receipt_that_nobody_noticed_is_read,
