@@ -1,14 +1,17 @@
-//! Expenses over HTTP, and the people and the policy that they need.
+//! Expenses over HTTP, and the people, the policy, the rates, the budgets and the sums that go with them.
 //!
 //! It translates: requests into commands of the domain, states into answers. What may happen is decided in
 //! `slipstream-domain`. What is not the caller's does not exist for them (404, never 403).
 //!
 //! To test: `cargo test -p expenses`; every route end to end in `tests/`.
 
+mod budgets;
 mod expense;
 mod lists;
 mod people;
 mod policy;
+mod rates;
+mod spend;
 mod view;
 
 use aws_config::SdkConfig;
@@ -22,12 +25,15 @@ use slipstream_common::{
     store::Store,
     table::Table,
 };
-use slipstream_events::Role;
+use slipstream_events::{Currency, Role};
 
 /// The function's configuration and clients.
 #[derive(Debug)]
 pub struct Expenses {
     store: Store,
+    /// The sums; read only.
+    projections: Table,
+    company_currency: Currency,
     web_origin: String,
 }
 
@@ -40,7 +46,10 @@ impl Expenses {
         let mut settings = Settings::new();
         let table = settings.text("TABLE_NAME");
         let web_origin = settings.text("WEB_ORIGIN");
-        settings.finish(Self { store: Store::new(Table::new(sdk, table)), web_origin })
+        let projections = settings.text("PROJECTIONS_TABLE_NAME");
+        let company_currency = settings.parsed("COMPANY_CURRENCY", "an ISO 4217 code", Currency::EUR);
+        let store = Store::new(Table::new(sdk, table));
+        settings.finish(Self { store, projections: Table::new(sdk, projections), company_currency, web_origin })
     }
 
     /// Answers a request of the gateway.
@@ -100,10 +109,29 @@ impl Expenses {
                 people::write(store, me, request).await
             }
             ("GET", "/policy") => policy::read(store).await,
+            ("GET", "/policy/versions/{version}") => policy::read_version(store, request).await,
             ("PUT", "/policy") => {
                 may(Role::Finance)?;
                 policy::write(store, me, request).await
             }
+            ("GET", "/exchange-rates") => rates::read(store, request).await,
+            ("PUT", "/exchange-rates") => {
+                may(Role::Finance)?;
+                rates::load(store, me, request).await
+            }
+            ("GET", "/budgets") => {
+                may(Role::Finance)?;
+                budgets::list(store, &self.projections).await
+            }
+            ("PUT", "/budgets/{category}") => {
+                may(Role::Finance)?;
+                budgets::write(store, self.company_currency, me, request).await
+            }
+            ("DELETE", "/budgets/{category}") => {
+                may(Role::Finance)?;
+                budgets::delete(store, me, request).await
+            }
+            ("GET", "/spend") => spend::read(store, &self.projections, caller, request).await,
             _ => Err(Problem::method_not_allowed()),
         }
     }

@@ -7,8 +7,8 @@
 use std::borrow::Cow;
 
 use csv::{Terminator, WriterBuilder};
-use jiff::{Timestamp, civil::Date};
-use slipstream_events::{Currency, ExpenseState, Money, PaidBy, PersonId};
+use jiff::Timestamp;
+use slipstream_events::{ExpenseState, Money, PaidBy, PersonId};
 
 /// What makes a spreadsheet read UTF-8 as such.
 pub const BOM: &[u8] = "\u{feff}".as_bytes();
@@ -64,29 +64,8 @@ pub struct Row {
     pub owner_email: Option<String>,
     /// The title of the report it belongs to.
     pub report_title: Option<String>,
-    /// What it is in the company's currency.
-    pub converted: Option<Converted>,
-    /// The rules that found something, by their names.
-    pub findings: Vec<String>,
     /// What its events say.
     pub trail: Trail,
-}
-
-/// An amount in the company's currency.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Converted {
-    /// The amount.
-    pub amount: Money,
-    /// The rate used, a decimal: one unit of `base` is so many of `quote`.
-    pub rate: String,
-    /// See `rate`.
-    pub base: Currency,
-    /// See `rate`.
-    pub quote: Currency,
-    /// The rate's day.
-    pub date: Date,
-    /// Where the rate is from.
-    pub source: String,
 }
 
 /// When an expense came to where it is, from its events.
@@ -173,7 +152,7 @@ impl Row {
         fn plain(value: Option<impl ToString>) -> String {
             value.map(|value| value.to_string()).unwrap_or_default()
         }
-        let converted = self.converted.as_ref();
+        let converted = expense.converted.as_ref();
         [
             expense.id.to_string(),
             expense.version.to_string(),
@@ -210,7 +189,7 @@ impl Row {
             plain(trail.reimbursed_at),
             text(&trail.payment_reference),
             plain(expense.receipt),
-            defused(&self.findings.join(" ")).into_owned(),
+            expense.findings.iter().map(|finding| finding.rule.to_string()).collect::<Vec<_>>().join(" "),
         ]
     }
 }
@@ -269,14 +248,14 @@ pub(crate) mod tests {
                 receipt_sha256: None,
                 distinct_from: Vec::new(),
                 split: None,
+                findings: Vec::new(),
+                converted: None,
                 created_at: Timestamp::UNIX_EPOCH,
                 updated_at: Timestamp::UNIX_EPOCH,
             },
             owner_name: some(),
             owner_email: some(),
             report_title: some(),
-            converted: None,
-            findings: Vec::new(),
             trail: Trail { payment_reference: some(), ..Trail::default() },
         }
     }

@@ -94,7 +94,7 @@ impl<'a> Walk<'a> {
             0 => Trail::default(),
             _ => trail(&self.store.history(expense.id).await?),
         };
-        Ok(Row { owner_name, owner_email, report_title, converted: None, findings: Vec::new(), trail, expense })
+        Ok(Row { owner_name, owner_email, report_title, trail, expense })
     }
 
     /// The receipt of an expense, as it was uploaded.
