@@ -26,6 +26,7 @@ use slipstream_common::{
 use slipstream_events::{Actor, Cause, ExpenseState, ExpenseStatus, PersonId, ReceiptId};
 
 use crate::{
+    assembly::Place,
     error::{Result, WorkError},
     record::{ExportRecord, folder_of},
     worker::{Shift, Worker},
@@ -94,9 +95,8 @@ struct ErasureRecord {
     background: Background,
     person: PersonId,
     status: Status,
-    /// After which expense, by its sort key, the work goes on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    after: Option<String>,
+    /// Where the walk through the expenses stands.
+    place: Place,
     erased: Erased,
     kept: Vec<Kept>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -218,7 +218,7 @@ pub async fn ask(worker: &Worker, terms: Terms, me: PersonId, request: &Request)
             },
             person: id,
             status: Status::Running,
-            after: None,
+            place: Place::default(),
             erased: Erased::default(),
             kept: kept(terms, now, last),
             done_at: None,
@@ -241,15 +241,26 @@ pub async fn ask(worker: &Worker, terms: Terms, me: PersonId, request: &Request)
     Ok(response)
 }
 
-/// A page of a person's expenses, by date.
-async fn page(store: &Store, person: PersonId, after: Option<&str>) -> Result<Vec<ExpenseState>, StoreError> {
-    let from = after.map(|after| format!("{after}~"));
-    let query = IndexQuery { from, ..IndexQuery::of(Index::Owner, keys::expenses_of(person)) };
-    Ok(store.table.query(&query, None).await?.items)
-}
-
-fn sort_key(expense: &ExpenseState) -> Option<String> {
-    keys::expense_entries(expense).into_iter().next().map(|entry| entry.sk)
+/// A page of a person's expenses, those that they deleted after all others, and the place after it; none at the end.
+async fn page(
+    store: &Store,
+    person: PersonId,
+    place: &Place,
+) -> Result<Option<(Vec<ExpenseState>, Place)>, StoreError> {
+    let (index, pk) = match place.list {
+        0 => (Index::Owner, keys::expenses_of(person)),
+        1 => (Index::Approver, keys::expenses_of_status(person, ExpenseStatus::Deleted)),
+        _ => return Ok(None),
+    };
+    let from = place.after.as_ref().map(|after| format!("{after}~"));
+    let query = IndexQuery { from, ..IndexQuery::of(index, pk) };
+    let expenses: Vec<ExpenseState> = store.table.query(&query, None).await?.items;
+    let last = expenses.last().and_then(|last| keys::expense_entries(last).into_iter().next());
+    let next = match last {
+        Some(last) => Place { list: place.list, after: Some(last.sk) },
+        None => Place { list: place.list + 1, after: None },
+    };
+    Ok(Some((expenses, next)))
 }
 
 /// Whether the law makes the company keep the expense: it was submitted once.
@@ -259,16 +270,15 @@ const fn is_kept(expense: &ExpenseState) -> bool {
 
 /// When the last of a person's submitted expenses changed, and the receipts of all of them.
 async fn submitted(store: &Store, person: PersonId) -> Result<(Option<Timestamp>, BTreeSet<ReceiptId>), StoreError> {
-    let (mut last, mut receipts, mut after) = (None, BTreeSet::new(), None);
-    loop {
-        let expenses = page(store, person, after.as_deref()).await?;
-        let Some(end) = expenses.last() else { return Ok((last, receipts)) };
-        after = sort_key(end);
+    let (mut last, mut receipts, mut place) = (None, BTreeSet::new(), Place::default());
+    while let Some((expenses, next)) = page(store, person, &place).await? {
         for expense in expenses.iter().filter(|expense| is_kept(expense)) {
             last = last.max(Some(expense.updated_at));
             receipts.extend(expense.receipt);
         }
+        place = next;
     }
+    Ok((last, receipts))
 }
 
 async fn last_submitted(store: &Store, person: PersonId) -> Result<Option<Timestamp>, StoreError> {
@@ -353,10 +363,7 @@ async fn erase(worker: &Worker, terms: Terms, record: &mut ErasureRecord, until:
     let (store, person) = (&worker.store, record.person);
     let (last, receipts) = submitted(store, person).await?;
     record.kept = kept(terms, record.background.created_at, last);
-    loop {
-        let expenses = page(store, person, record.after.as_deref()).await?;
-        let Some(end) = expenses.last() else { break };
-        let after = sort_key(end);
+    while let Some((expenses, next)) = page(store, person, &record.place).await? {
         for expense in &expenses {
             if Timestamp::now() >= until {
                 return Ok(false);
@@ -368,7 +375,7 @@ async fn erase(worker: &Worker, terms: Terms, record: &mut ErasureRecord, until:
                 record.erased.drafts += 1;
             }
         }
-        record.after = after;
+        record.place = next;
     }
     for (id, folder) in worker.receipts.receipt_folders(&format!("receipts/{person}/")).await? {
         if Timestamp::now() >= until {

@@ -86,13 +86,17 @@ const SUBMITTED: [ExpenseStatus; 5] = [
 ];
 
 impl Wanted {
-    /// The index partitions to walk through, in this order: one person's expenses by date; everyone's by month, within a
-    /// month by status, within a status by date.
+    /// The index partitions to walk through, in this order: one person's expenses by date, and those that they deleted where
+    /// everything is wanted; everyone's by month, within a month by status, within a status by date.
     pub fn lists(&self) -> Vec<IndexQuery> {
         let (from, until) = (self.from.map(keys::from_date), self.until.map(keys::until_date));
         let of = |index, pk| IndexQuery { from: from.clone(), until: until.clone(), ..IndexQuery::of(index, pk) };
         match (self.scope, self.person, self.from, self.until) {
-            (Scope::Own, Some(person), ..) => vec![of(Index::Owner, keys::expenses_of(person))],
+            (Scope::Own, Some(person), ..) => {
+                let deleted = (self.kind == Kind::PersonalData)
+                    .then(|| of(Index::Approver, keys::expenses_of_status(person, ExpenseStatus::Deleted)));
+                std::iter::once(of(Index::Owner, keys::expenses_of(person))).chain(deleted).collect()
+            }
             (Scope::Company, _, Some(from), Some(until)) => {
                 let statuses = if self.statuses.is_empty() { &SUBMITTED[..] } else { &self.statuses };
                 let months = std::iter::successors(Some(from.first_of_month()), |month| {
