@@ -30,7 +30,7 @@ pub use expense::{
     ExpenseChange, ExpenseDetails, ExpenseEvent, ExpenseState, ExpenseStatus, PaidBy, ReceiptAttached, ReceiptDetached,
     Reimbursed, Rejected, Split, SplitUndone, SplitUp, SubmissionExpired, Submitted, Withdrawn,
 };
-pub use ids::{ExpenseId, IdError, PersonId, ReceiptId, ReportId, SubmissionId};
+pub use ids::{ExpenseId, ExportId, IdError, PersonId, ReceiptId, ReportId, SubmissionId};
 pub use money::{Currency, Money, MoneyError};
 pub use person::{Delegation, PersonEvent, PersonState, Role};
 pub use policy::{

@@ -4,6 +4,7 @@
 mod access;
 mod approvals;
 mod expenses;
+mod exports;
 mod harness;
 mod policy;
 mod reading;
@@ -71,6 +72,11 @@ fn main() -> ExitCode {
         policy::rates_loaded_twice_change_nothing,
         policy::a_budget_tells_of_each_threshold_once,
         policy::spend_is_shown_to_whom_it_concerns,
+        exports::ones_own_expenses_become_a_csv,
+        exports::finance_exports_the_company,
+        exports::receipts_come_in_zip_files,
+        exports::personal_data_are_complete_and_ones_own,
+        exports::erasure_leaves_what_the_law_wants,
         resilience::an_execution_stopped_in_the_middle_is_restarted,
         resilience::an_event_lost_on_the_way_is_published_again,
         resilience::a_receipt_that_nobody_noticed_is_read,

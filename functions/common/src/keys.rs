@@ -4,8 +4,8 @@
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use slipstream_domain::merchant;
 use slipstream_events::{
-    Category, EventId, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, PersonId, ReceiptId, ReportId, Role,
-    Subject, SubjectType, SubmissionId,
+    Category, EventId, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, ExportId, PersonId, ReceiptId, ReportId,
+    Role, Subject, SubjectType, SubmissionId,
 };
 
 /// The partition key's attribute.
@@ -17,6 +17,8 @@ pub const EXPIRES_AT: &str = "expires_at";
 /// What every event's sort key begins with.
 pub const EVENT_PREFIX: &str = "EVENT#";
 
+/// What every habit's sort key begins with.
+pub const HABIT_PREFIX: &str = "HABIT#";
 /// What every step's sort key begins with.
 pub const STEP_PREFIX: &str = "STEP#";
 
@@ -68,7 +70,7 @@ pub fn analysis(sha256: &str) -> Key {
 
 /// What a person does with a merchant, by the merchant's key ([`slipstream_domain::merchant::key`]).
 pub fn habit(person: PersonId, merchant: &str) -> Key {
-    key(subject_partition(SubjectType::Person, &person.to_string()), format!("HABIT#{merchant}"))
+    key(subject_partition(SubjectType::Person, &person.to_string()), format!("{HABIT_PREFIX}{merchant}"))
 }
 
 /// An approval step.
@@ -94,6 +96,16 @@ pub fn policy(version: u32) -> Key {
 /// The version of the policy that holds now.
 pub fn current_policy() -> Key {
     key(subject_partition(SubjectType::Policy, ""), "CURRENT")
+}
+
+/// An export.
+pub fn export(id: ExportId) -> Key {
+    key(format!("EXPORT#{id}"), "EXPORT")
+}
+
+/// The erasure of what is known of a person.
+pub fn erasure(person: PersonId) -> Key {
+    key(subject_partition(SubjectType::Person, &person.to_string()), "ERASURE")
 }
 
 /// The partition of the exchange rates, by day.
@@ -238,18 +250,17 @@ pub fn until_date(date: Date) -> String {
 }
 
 /// Where an expense stands: among its owner's, all and by status; among open work while it waits for a decision; and
-/// from its first submission on among everyone's of the month.
+/// from its first submission on among everyone's of the month. A deleted one is in no list, but the erasure of its owner
+/// finds it by its status.
 pub fn expense_entries(state: &ExpenseState) -> Vec<Entry> {
     let status = state.status;
-    if status == ExpenseStatus::Deleted {
-        return Vec::new();
-    }
     let date = listed_on(state);
     let sk = format!("{date}#{}", state.id);
-    let mut entries = vec![
-        Entry { index: Index::Owner, pk: expenses_of(state.owner), sk: sk.clone() },
-        Entry { index: Index::Approver, pk: expenses_of_status(state.owner, status), sk: sk.clone() },
-    ];
+    let by_status = Entry { index: Index::Approver, pk: expenses_of_status(state.owner, status), sk: sk.clone() };
+    if status == ExpenseStatus::Deleted {
+        return vec![by_status];
+    }
+    let mut entries = vec![Entry { index: Index::Owner, pk: expenses_of(state.owner), sk: sk.clone() }, by_status];
     if status == ExpenseStatus::Submitted {
         entries.push(Open::Submission.entry(state.updated_at, &state.id.to_string()));
     }
@@ -380,6 +391,16 @@ pub fn step_decided_by(approver: PersonId, decided_at: Timestamp, submission: Su
     }
 }
 
+/// Exports that a person asked for.
+pub fn exports_of(owner: PersonId) -> String {
+    format!("EXPORTS#{owner}")
+}
+
+/// Where an export stands among those that its owner asked for.
+pub fn export_of_owner(owner: PersonId, created_at: Timestamp, id: ExportId) -> Entry {
+    Entry { index: Index::Owner, pk: exports_of(owner), sk: format!("{}#{id}", instant(created_at)) }
+}
+
 /// A kind of work that somebody still has to finish. The sweeper looks at these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Open {
@@ -393,6 +414,8 @@ pub enum Open {
     ReportMail,
     /// A receipt that was deleted while its files are still there.
     Erasure,
+    /// An export that is being made, or an erasure that is under way.
+    Background,
 }
 
 impl Open {
@@ -404,6 +427,7 @@ impl Open {
             Self::Resumption => "OPEN#resumption",
             Self::ReportMail => "OPEN#report-mail",
             Self::Erasure => "OPEN#erasure",
+            Self::Background => "OPEN#background",
         }
     }
 
@@ -475,7 +499,7 @@ mod tests {
         state.status = ExpenseStatus::Rejected;
         assert_eq!(marked(&state), [receipt], "a rejected expense is nobody's duplicate");
         state.status = ExpenseStatus::Deleted;
-        assert_eq!((indexes(&state).len(), marks(&state).len()), (0, 0));
+        assert_eq!((indexes(&state), marks(&state).len()), (vec![Index::Approver], 0));
         let date = jiff::civil::date(2026, 2, 28);
         let sk = format!("{date}#{}", state.id);
         assert!(

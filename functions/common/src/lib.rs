@@ -12,6 +12,7 @@
 //! - [`http`], [`problem`], [`caller`]: API Gateway requests and RFC 9457 problems;
 //! - [`act`]: what a request asks for, carried out once; [`page`]: lists by page;
 //! - [`duplicates`]: expenses that may be claimed twice;
+//! - [`background`]: work that takes longer than a request, and its place among the open work;
 //! - [`bus`], [`execution`]: the event bus and the approval state machine;
 //! - [`queue`]: batches of queue messages, record by record.
 //!
@@ -20,6 +21,7 @@
 //! To test: `cargo test -p slipstream-common`; the table's real behaviour is tested end to end in `tests/`.
 
 pub mod act;
+pub mod background;
 pub mod bus;
 pub mod caller;
 pub mod duplicates;
