@@ -1,12 +1,22 @@
-"""Starts the emulator with what it lacks of Step Functions; see `bridges.rs` for the other bridges.
+"""Starts the emulator with what it lacks of Step Functions and API Gateway; see `bridges.rs` for the other bridges.
 
 `TimeoutSeconds` of a task may be a JSONata expression
 (https://docs.aws.amazon.com/step-functions/latest/dg/state-task.html). The emulator evaluates expressions in every other
 field, but takes this one as it stands, so that a task with one fails at once. Here it is evaluated before the task runs.
+
+The import of an OpenAPI document leaves out its `x-amazon-apigateway-gateway-responses`
+(https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-gateway-responses.html),
+though the emulator can answer by such responses when they are set by other means. Here the import sets them.
+
+A request body may be of any length, where API Gateway takes 10 MB
+(https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html). Here a
+longer one is refused, in the form of the document's `REQUEST_TOO_LARGE`.
 """
 
 from ministack.app import main
-from ministack.services import stepfunctions
+from ministack.services import apigateway_v1, stepfunctions
+
+LARGEST_BODY = 10 * 1024 * 1024
 
 execute_task = stepfunctions._execute_task
 
@@ -19,5 +29,30 @@ def execute_task_with_timeout(state, raw_input, execution, context):
 
 
 stepfunctions._execute_task = execute_task_with_timeout
+
+import_rest_api = apigateway_v1._import_rest_api
+execute_in_scope = apigateway_v1._execute_in_scope
+
+
+def import_rest_api_with_gateway_responses(spec, base_data=None):
+    api_id = import_rest_api(spec, base_data)
+    for response_type, response in spec.get("x-amazon-apigateway-gateway-responses", {}).items():
+        status, _headers, body = apigateway_v1._put_gateway_response(api_id, response_type, response)
+        if status >= 400:
+            raise ValueError(f"the gateway response {response_type} is refused: {body!r}")
+    return api_id
+
+
+async def execute_in_scope_within_limits(request, api_id, stage_name, method, path, headers, body, *rest):
+    if body is not None and len(body) > LARGEST_BODY:
+        # The stage says which deployment's responses hold.
+        request["stage"] = apigateway_v1.stages_for_api(api_id).get(stage_name)
+        if request["stage"] is not None:
+            return apigateway_v1._gw_error("REQUEST_TOO_LARGE", "Request Too Long")
+    return await execute_in_scope(request, api_id, stage_name, method, path, headers, body, *rest)
+
+
+apigateway_v1._import_rest_api = import_rest_api_with_gateway_responses
+apigateway_v1._execute_in_scope = execute_in_scope_within_limits
 
 main()
