@@ -165,7 +165,7 @@ impl Response {
     /// The answer to a preflight request for the web client.
     pub fn preflight() -> Self {
         Self::new(204, "text/plain", "")
-            .header("access-control-allow-methods", "GET, POST, PUT, PATCH")
+            .header("access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE")
             .header(
                 "access-control-allow-headers",
                 "authorization, content-type, idempotency-key, if-match, x-correlation-id",

@@ -20,6 +20,7 @@ pub mod execution;
 pub mod guard;
 pub mod http;
 pub mod keys;
+pub mod mail_domains;
 pub mod metrics;
 pub mod problem;
 pub mod queue;

@@ -375,6 +375,11 @@ pub struct Transaction {
 }
 
 impl Transaction {
+    /// Whether there is nothing to do.
+    pub const fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+
     /// Writes an item.
     pub fn put(&mut self, key: &Key, mut item: Item, condition: Option<Condition>) {
         item.insert(PK.to_owned(), text(&key.pk));

@@ -11,12 +11,14 @@ mod policy;
 use aws_config::SdkConfig;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::Timestamp;
+use people::{Accounts, People};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use slipstream_common::{
     Fault, caller,
     http::{Request, Response, serve},
     keys::{self, Index, PK, SK},
+    mail_domains::MailDomains,
     problem::Problem,
     records::StepStatus,
     settings::{Settings, SettingsError},
@@ -42,6 +44,7 @@ const MAX_IDEMPOTENCY_KEY: usize = 128;
 #[derive(Debug)]
 pub struct Expenses {
     store: Store,
+    people: People,
     web_origin: String,
 }
 
@@ -146,7 +149,11 @@ impl Expenses {
         let mut settings = Settings::new();
         let table = settings.text("TABLE_NAME");
         let web_origin = settings.text("WEB_ORIGIN");
-        settings.finish(Self { store: Store::new(Table::new(sdk, table)), web_origin })
+        let pool = settings.text("USER_POOL_ID");
+        let domains = MailDomains::new(&settings.text("ALLOWED_MAIL_DOMAINS"));
+        let store = Store::new(Table::new(sdk, table));
+        let people = People::new(store.clone(), Accounts::new(sdk, pool), domains);
+        settings.finish(Self { store, people, web_origin })
     }
 
     /// Answers a request of the gateway.
@@ -157,14 +164,15 @@ impl Expenses {
         serve(event, &self.web_origin, async |request| {
             let route = (request.http_method.as_str(), request.resource.as_str());
             if route == ("GET", "/me") {
-                return people::me(&self.store, &request).await;
+                return self.people.me(&request).await;
             }
             let caller = caller::authenticate(&request, &self.store).await?;
             let me = caller.state.id;
-            let may = |role: Role| match caller.state.roles.contains(&role) {
+            let may_any = |roles: &[Role]| match roles.iter().any(|role| caller.state.roles.contains(role)) {
                 true => Ok(()),
                 false => Err(Problem::forbidden("role", "Only people with another role may do this.")),
             };
+            let may = |role: Role| may_any(&[role]);
             match route {
                 ("GET", "/expenses") => self.list(me, &request).await,
                 ("POST", "/expenses") => self.create(me, &request).await,
@@ -180,17 +188,22 @@ impl Expenses {
                     self.reimburse(me, &request).await
                 }
                 ("GET", "/expenses/{expense_id}/history") => self.history(me, &request).await,
+                ("PUT", "/me") => self.people.update_me(me, &request).await,
                 ("GET", "/people") => {
-                    may(Role::Administrator)?;
-                    people::find(&self.store, &request).await
+                    may_any(&[Role::Administrator, Role::Finance])?;
+                    self.people.list(&request).await
                 }
                 ("GET", "/people/{person_id}") => {
-                    may(Role::Administrator)?;
-                    people::read(&self.store, &request).await
+                    may_any(&[Role::Administrator, Role::Finance])?;
+                    self.people.read(&request).await
                 }
                 ("PUT", "/people/{person_id}") => {
                     may(Role::Administrator)?;
-                    people::write(&self.store, me, &request).await
+                    self.people.write(&caller, &request).await
+                }
+                ("POST", "/people/import") => {
+                    may(Role::Administrator)?;
+                    self.people.import(&caller, &request).await
                 }
                 ("GET", "/policy") => policy::read(&self.store).await,
                 ("PUT", "/policy") => {
