@@ -3,7 +3,9 @@
 
 mod access;
 mod approvals;
+mod gateway;
 mod harness;
+mod people;
 mod reading;
 mod receipts;
 mod resilience;
@@ -51,6 +53,14 @@ fn main() -> ExitCode {
         access::only_id_tokens_of_active_people_count,
         access::only_allowed_mail_domains_sign_up,
         access::bad_input_names_the_field,
+        gateway::its_own_errors_are_problem_documents,
+        gateway::only_the_web_client_may_read_across_origins,
+        people::a_profile_is_ones_own_to_set,
+        people::roles_hold_at_once_and_end_at_once,
+        people::who_leaves_is_out_at_once_and_may_return,
+        people::the_directory_is_taken_over_at_the_first_sign_in,
+        people::a_changed_address_is_followed_within_the_domains,
+        people::everyone_is_listed_once_page_by_page,
         resilience::an_execution_stopped_in_the_middle_is_restarted,
         resilience::an_event_lost_on_the_way_is_published_again,
         resilience::a_receipt_that_nobody_noticed_is_read,
