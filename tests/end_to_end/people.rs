@@ -54,10 +54,16 @@ pub async fn a_profile_is_ones_own_to_set(world: &Deployment) -> Result<()> {
     let answer = session.client.send_with(Method::PUT, "/me", &session, &[("if-match", stale)], &json!({})).await?;
     ensure!(answer.status == 412, "{}", answer.body);
     for (body, field) in [
-        (json!({"delegation": {"delegate": session.person_id, "from": "2026-08-01", "until": "2026-08-14"}}), "delegate"),
+        (
+            json!({"delegation": {"delegate": session.person_id, "from": "2026-08-01", "until": "2026-08-14"}}),
+            "delegate",
+        ),
         (json!({"delegation": {"delegate": delegate.person_id, "from": "2026-08-02", "until": "2026-08-01"}}), "until"),
         (json!({"delegation": {"delegate": delegate.person_id, "from": "2026-08-02", "until": "2028-08-01"}}), "until"),
-        (json!({"delegation": {"delegate": uuid::Uuid::nil(), "from": "2026-08-02", "until": "2026-08-03"}}), "delegate"),
+        (
+            json!({"delegation": {"delegate": uuid::Uuid::nil(), "from": "2026-08-02", "until": "2026-08-03"}}),
+            "delegate",
+        ),
         (json!({"locale": "german, please"}), "locale"),
         (json!({"name": " "}), "name"),
     ] {
@@ -67,7 +73,8 @@ pub async fn a_profile_is_ones_own_to_set(world: &Deployment) -> Result<()> {
     for body in [json!({"roles": ["finance"]}), json!({"manager": null}), json!({"currency": "XXL"})] {
         ensure!(session.put("/me", &body).await?.status == 400, "{body}");
     }
-    let cleared = session.put("/me", &json!({"delegation": null, "locale": null, "currency": null})).await?.expect(200)?;
+    let cleared =
+        session.put("/me", &json!({"delegation": null, "locale": null, "currency": null})).await?.expect(200)?;
     ensure!(["delegation", "locale", "currency"].iter().all(|name| cleared[name].is_null()), "{cleared}");
     ensure!(cleared["name"] == "Nora N.");
     Ok(())
@@ -135,11 +142,17 @@ pub async fn the_directory_is_taken_over_at_the_first_sign_in(world: &Deployment
         Ok(results.iter().filter_map(|row| row["outcome"].as_str()).map(ToOwned::to_owned).collect())
     };
     ensure!(outcomes().await? == ["created", "updated", "invalid", "invalid", "created"]);
-    ensure!(outcomes().await? == ["unchanged", "unchanged", "invalid", "invalid", "unchanged"], "twice changes nothing");
+    ensure!(
+        outcomes().await? == ["unchanged", "unchanged", "invalid", "invalid", "unchanged"],
+        "twice changes nothing"
+    );
 
     let rita = account(world, &report).await?;
     let profile = rita.get("/me").await?.expect(200)?;
-    ensure!(profile["name"] == "Rita Report" && profile["locale"] == "fr-CH" && profile["currency"] == "CHF", "{profile}");
+    ensure!(
+        profile["name"] == "Rita Report" && profile["locale"] == "fr-CH" && profile["currency"] == "CHF",
+        "{profile}"
+    );
     ensure!(profile["manager"].is_null(), "the manager has yet to sign in: {profile}");
     let carl = account(world, &chief).await?;
     let profile = carl.get("/me").await?.expect(200)?;
@@ -149,7 +162,10 @@ pub async fn the_directory_is_taken_over_at_the_first_sign_in(world: &Deployment
         ensure!(profile["manager"] == carl.person_id.as_str(), "{profile}");
     }
     again(world, &carl).await?.get(&format!("/people?manager={}", carl.person_id)).await?.expect(200)?;
-    ensure!(outcomes().await? == ["unchanged", "unchanged", "invalid", "invalid", "unchanged"], "nor after the sign-in");
+    ensure!(
+        outcomes().await? == ["unchanged", "unchanged", "invalid", "invalid", "unchanged"],
+        "nor after the sign-in"
+    );
 
     let too_many = json!({ "people": vec![json!({"email": "a@example.com"}); 101] });
     ensure!(administrator.post("/people/import", &too_many).await?.status == 422);
@@ -162,8 +178,7 @@ pub async fn a_changed_address_is_followed_within_the_domains(world: &Deployment
     let session = newcomer(world).await?;
     let old = session.get("/me").await?.expect(200)?["email"].as_str().context("an address")?.to_owned();
     let change = async |email: &str| {
-        let attributes =
-            json!([{ "Name": "email", "Value": email }, { "Name": "email_verified", "Value": "true" }]);
+        let attributes = json!([{ "Name": "email", "Value": email }, { "Name": "email_verified", "Value": "true" }]);
         let input = json!({ "Username": session.person_id, "UserAttributes": attributes });
         pool(world, "AdminUpdateUserAttributes", input).await?;
         world.client()?.sign_in(email, &world.password).await

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use slipstream_common::{
+    act::act,
     http::{Request, Response},
     problem::Problem,
     records::PersonRecord,
@@ -10,7 +11,7 @@ use slipstream_common::{
 };
 use slipstream_events::{Currency, PersonId, Role};
 
-use super::{People, answer, given, if_match, locale_of, roles_of};
+use super::{People, answer, given, locale_of, roles_of};
 
 /// What an administrator may set. What is left out stays.
 #[derive(Debug, Deserialize)]
@@ -37,9 +38,31 @@ impl People {
     /// Sets a profile's manager, activity, currency, locale or roles.
     pub async fn write(&self, caller: &PersonRecord, request: &Request) -> Result<Response, Problem> {
         let changes: Changes = request.json()?;
-        let before = self.named(request).await?;
-        if_match(request, before.state.version)?;
-        let cause = request.cause(caller.state.id);
+        act(&self.store, request, caller.state.id, async |transaction: &mut Transaction| {
+            let before = self.named(request).await?;
+            request.if_match(before.state.version)?;
+            let cause = request.cause(caller.state.id);
+            let mut after = self.changed(&before, &changes).await?;
+            self.keep_an_administrator(transaction, caller, &before, &after).await?;
+            // The pool comes first: should the table not follow, the same request again finds the pool as it should be.
+            if changes.roles.is_some() && self.accounts.set_roles(after.state.id, &after.state.roles).await? {
+                after.roles_set_at = Some(cause.at);
+            }
+            match changes.active {
+                Some(true) => self.accounts.enable(after.state.id).await?,
+                Some(false) => self.accounts.disable(after.state.id).await?,
+                None => {}
+            }
+            if after != before {
+                after = add_person_change(transaction, Some(&before), after, &cause)?;
+            }
+            Ok(answer(200, after))
+        })
+        .await
+    }
+
+    /// The profile with the changes.
+    async fn changed(&self, before: &PersonRecord, changes: &Changes) -> Result<PersonRecord, Problem> {
         let mut after = before.clone();
         if let Some(manager) = changes.manager {
             if manager == Some(before.state.id) {
@@ -56,29 +79,13 @@ impl People {
         if let Some(currency) = changes.currency {
             after.state.currency = currency;
         }
-        if let Some(locale) = changes.locale {
-            after.state.locale = locale.map(|locale| locale_of(&locale)).transpose()?;
+        if let Some(locale) = &changes.locale {
+            after.state.locale = locale.as_deref().map(locale_of).transpose()?;
         }
         after.state.active = changes.active.unwrap_or(after.state.active);
         if let Some(roles) = &changes.roles {
             after.state.roles = roles_of(roles.clone());
         }
-        let mut transaction = Transaction::default();
-        self.keep_an_administrator(&mut transaction, caller, &before, &after).await?;
-        // The pool comes first: should the table not follow, the same request again finds the pool as it should be.
-        if changes.roles.is_some() && self.accounts.set_roles(after.state.id, &after.state.roles).await? {
-            after.roles_set_at = Some(cause.at);
-        }
-        match changes.active {
-            Some(true) => self.accounts.enable(after.state.id).await?,
-            Some(false) => self.accounts.disable(after.state.id).await?,
-            None => {}
-        }
-        if after == before {
-            return Ok(answer(200, before));
-        }
-        let after = add_person_change(&mut transaction, Some(&before), after, &cause)?;
-        self.store.table.commit(transaction).await?;
-        Ok(answer(200, after))
+        Ok(after)
     }
 }

@@ -7,6 +7,7 @@ use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use slipstream_common::{
+    act::act,
     http::{Request, Response},
     keys,
     problem::Problem,
@@ -144,11 +145,25 @@ impl People {
                 repeated.map_or_else(|| entry_of(row), Err)
             })
             .collect();
-        let results: Vec<Result<RowResult, Problem>> = stream::iter(rows.into_iter().enumerate())
+        // Each row is a transaction of its own: the one here holds the answer only.
+        act(&self.store, request, caller.state.id, async |_: &mut Transaction| {
+            let results = self.import_rows(caller, &rows, request).await?;
+            Ok(Response::json(200, &serde_json::json!({ "results": results })))
+        })
+        .await
+    }
+
+    async fn import_rows(
+        &self,
+        caller: &PersonRecord,
+        rows: &[Result<DirectoryRecord, String>],
+        request: &Request,
+    ) -> Result<Vec<RowResult>, Problem> {
+        let results: Vec<Result<RowResult, Problem>> = stream::iter(rows.iter().enumerate())
             .map(async |(index, entry)| {
                 let done = match entry {
-                    Ok(entry) => self.import_row(caller, &entry, request).await?,
-                    Err(reason) => Err(reason),
+                    Ok(entry) => self.import_row(caller, entry, request).await?,
+                    Err(reason) => Err(reason.clone()),
                 };
                 let (outcome, person_id, reason) = match done {
                     Ok((outcome, person)) => (outcome, person, None),
@@ -159,8 +174,7 @@ impl People {
             .buffered(ROWS_AT_ONCE)
             .collect()
             .await;
-        let results = results.into_iter().collect::<Result<Vec<_>, _>>()?;
-        Ok(Response::json(200, &serde_json::json!({ "results": results })))
+        results.into_iter().collect()
     }
 
     /// Imports a row: what became of it and whose profile it is, or why it is not valid.

@@ -3,6 +3,7 @@
 use jiff::{ToSpan, civil::Date};
 use serde::Deserialize;
 use slipstream_common::{
+    act::act,
     caller::{self, Identity},
     http::{Request, Response},
     keys::{self, Index},
@@ -13,7 +14,7 @@ use slipstream_common::{
 };
 use slipstream_events::{Cause, Currency, Delegation, PersonId, PersonState};
 
-use super::{MAX_NAME, MAX_RACES, NotDone, People, answer, given, if_match, locale_of, name_of, same_address};
+use super::{MAX_NAME, MAX_RACES, NotDone, People, answer, given, locale_of, name_of, same_address};
 
 /// What people may set of their own profile. What is left out stays.
 #[derive(Debug, Deserialize)]
@@ -159,35 +160,43 @@ impl People {
     /// Changes the caller's own profile.
     pub async fn update_me(&self, me: PersonId, request: &Request) -> Result<Response, Problem> {
         let changes: Changes = request.json()?;
-        let before = self.store.person(me).await?.ok_or_else(|| Problem::not_found("person"))?;
-        if_match(request, before.state.version)?;
+        act(&self.store, request, me, async |transaction: &mut Transaction| {
+            // As it is kept: of the caller's, only the roles that the token has, too.
+            let before = self.store.person(me).await?.ok_or_else(|| Problem::not_found("person"))?;
+            request.if_match(before.state.version)?;
+            let mut after = self.with_own_changes(&before, &changes).await?;
+            if after != before {
+                after = add_person_change(transaction, Some(&before), after, &request.cause(me))?;
+            }
+            Ok(answer(200, after))
+        })
+        .await
+    }
+
+    /// The profile with what its owner changes.
+    async fn with_own_changes(&self, before: &PersonRecord, changes: &Changes) -> Result<PersonRecord, Problem> {
         let mut after = before.clone();
-        if let Some(name) = changes.name {
-            after.name = Some(name_of(&name)?);
+        if let Some(name) = &changes.name {
+            after.name = Some(name_of(name)?);
         }
-        if let Some(locale) = changes.locale {
-            after.state.locale = locale.map(|locale| locale_of(&locale)).transpose()?;
+        if let Some(locale) = &changes.locale {
+            after.state.locale = locale.as_deref().map(locale_of).transpose()?;
         }
         if let Some(currency) = changes.currency {
             after.state.currency = currency;
         }
-        if let Some(delegation) = changes.delegation {
-            if let Some(delegation) = &delegation {
-                check_delegation(me, delegation)?;
+        if let Some(delegation) = &changes.delegation {
+            if let Some(delegation) = delegation {
+                check_delegation(before.state.id, delegation)?;
                 let delegate = self.store.person(delegation.delegate).await?;
                 if !delegate.is_some_and(|delegate| delegate.state.active) {
-                    return Err(Problem::invalid(
-                        "delegation.delegate",
-                        "name an active person who has signed in once",
-                    ));
+                    let remedy = "name an active person who has signed in once";
+                    return Err(Problem::invalid("delegation.delegate", remedy));
                 }
             }
-            after.state.delegation = delegation;
+            after.state.delegation.clone_from(delegation);
         }
-        if after == before {
-            return Ok(answer(200, before));
-        }
-        Ok(answer(200, self.store.write_person(Some(&before), after, &request.cause(me)).await?))
+        Ok(after)
     }
 }
 

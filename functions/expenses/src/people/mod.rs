@@ -161,14 +161,6 @@ fn answer(status: u16, person: PersonRecord) -> Response {
     Response::json(status, &View::from(person)).header("etag", etag)
 }
 
-/// Refuses a change of another version than the one that `If-Match` names.
-fn if_match(request: &Request, version: u64) -> Result<(), Problem> {
-    match request.header("if-match") {
-        Some(wanted) if wanted != "*" && wanted != format!("\"{version}\"") => Err(Problem::precondition_failed()),
-        _ => Ok(()),
-    }
-}
-
 /// A member that was given, be it as `null`; one that is left out is `None`.
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
