@@ -8,6 +8,10 @@ The import of an OpenAPI document leaves out its `x-amazon-apigateway-gateway-re
 (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-gateway-responses.html),
 though the emulator can answer by such responses when they are set by other means. Here the import sets them.
 
+`x-amazon-apigateway-any-method` of a path, which serves the methods that the path does not list
+(https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-any-method.html), is left out
+by the import, too. Here it becomes the method ANY, which the emulator knows.
+
 A request body may be of any length, where API Gateway takes 10 MB
 (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html). Here a
 longer one is refused, in the form of the document's `REQUEST_TOO_LARGE`.
@@ -34,6 +38,15 @@ import_rest_api = apigateway_v1._import_rest_api
 execute_in_scope = apigateway_v1._execute_in_scope
 
 
+import_path_item = apigateway_v1._import_path_item
+
+
+def import_path_item_with_any_method(api_id, path, path_item, *rest):
+    any_method = "x-amazon-apigateway-any-method"
+    path_item = {"any" if name == any_method else name: operation for name, operation in path_item.items()}
+    return import_path_item(api_id, path, path_item, *rest)
+
+
 def import_rest_api_with_gateway_responses(spec, base_data=None):
     api_id = import_rest_api(spec, base_data)
     for response_type, response in spec.get("x-amazon-apigateway-gateway-responses", {}).items():
@@ -52,6 +65,8 @@ async def execute_in_scope_within_limits(request, api_id, stage_name, method, pa
     return await execute_in_scope(request, api_id, stage_name, method, path, headers, body, *rest)
 
 
+apigateway_v1._OPENAPI_HTTP_METHODS.add("any")
+apigateway_v1._import_path_item = import_path_item_with_any_method
 apigateway_v1._import_rest_api = import_rest_api_with_gateway_responses
 apigateway_v1._execute_in_scope = execute_in_scope_within_limits
 

@@ -6,7 +6,7 @@
 //! - [`table`]: reads, and transactions that say why they failed;
 //! - [`records`]: the items of the main table beside events;
 //! - [`store`]: changes of expenses, receipts, people and policy, each with its event in the same transaction;
-//! - [`http`], [`problem`], [`caller`]: API Gateway requests and RFC 9457 problems;
+//! - [`http`], [`problem`], [`caller`], [`routes`]: API Gateway requests and RFC 9457 problems;
 //! - [`act`]: what a request asks for, carried out once; [`page`]: lists by page;
 //! - [`duplicates`]: expenses that may be claimed twice;
 //! - [`bus`], [`execution`]: the event bus and the approval state machine;
@@ -30,6 +30,7 @@ pub mod page;
 pub mod problem;
 pub mod queue;
 pub mod records;
+pub mod routes;
 pub mod sdk;
 pub mod settings;
 pub mod store;

@@ -15,8 +15,8 @@ use serde_json::{Map, Value, json};
 
 use crate::aws::{Account, http};
 
-/// How the emulator is started: with the evaluation of `TimeoutSeconds`, the gateway responses of an imported OpenAPI
-/// document, and the limit of a request's body, all of which it lacks. The file says more.
+/// How the emulator is started: with the evaluation of `TimeoutSeconds`, the gateway responses and the ANY methods of an
+/// imported OpenAPI document, and the limit of a request's body, all of which it lacks. The file says more.
 pub const EMULATOR: &str = include_str!("../emulator.py");
 
 /// The largest request body that API Gateway takes.
