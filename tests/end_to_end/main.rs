@@ -3,6 +3,7 @@
 
 mod access;
 mod approvals;
+mod contract;
 mod gateway;
 mod harness;
 mod people;
@@ -66,6 +67,12 @@ fn main() -> ExitCode {
         resilience::a_receipt_that_nobody_noticed_is_read,
         resilience::a_malformed_record_is_set_aside_and_its_neighbours_go_on,
         resilience::a_replay_changes_nothing,
+        contract::holds_for_anonymous,
+        contract::holds_for_an_employee,
+        contract::holds_for_a_manager,
+        contract::holds_for_finance,
+        contract::holds_for_an_administrator,
+        // Last: it looks at what all others have logged.
         resilience::no_secret_and_no_address_is_in_logs_or_events,
     ];
     let conclusion = libtest_mimic::run(&arguments, trials);
