@@ -4,6 +4,7 @@
 mod access;
 mod approvals;
 mod contract;
+mod expenses;
 mod gateway;
 mod harness;
 mod people;
@@ -50,6 +51,13 @@ fn main() -> ExitCode {
         approvals::an_expired_link_decides_nothing,
         approvals::a_withdrawal_ends_the_approval,
         approvals::two_decisions_at_once_are_one,
+        expenses::a_request_is_carried_out_once,
+        expenses::a_change_goes_by_the_version_it_knows,
+        expenses::a_receipt_goes_where_its_owner_puts_it,
+        expenses::the_parts_of_a_split_add_up,
+        expenses::lists_are_keyed_and_sifted,
+        expenses::one_dinner_claimed_twice_is_seen,
+        expenses::what_the_company_paid_is_not_owed,
         access::strangers_see_nothing,
         access::only_id_tokens_of_active_people_count,
         access::only_allowed_mail_domains_sign_up,

@@ -128,7 +128,8 @@ pub async fn an_unreadable_photo_fails_by_name_and_can_be_entered_by_hand(world:
     let body = json!({ "receipt_id": receipt["id"], "details": { "merchant": "Joiner", "note": "see photo" } });
     let expense = session.post("/expenses", &body).await?.expect(201)?;
     ensure!(expense["receipt_id"] == receipt["id"], "{expense}");
-    session.post("/expenses", &body).await?.expect(200)?;
+    let again = session.post("/expenses", &body).await?;
+    ensure!(again.status == 409 && problem(&again) == "receipt-in-use", "one receipt, one claim: {}", again.body);
     Ok(())
 }
 

@@ -4,8 +4,8 @@
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use slipstream_domain::merchant;
 use slipstream_events::{
-    EventId, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, PersonId, ReceiptId, ReportId, Role, Subject,
-    SubjectType, SubmissionId,
+    Category, EventId, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, PersonId, ReceiptId, ReportId, Role,
+    Subject, SubjectType, SubmissionId,
 };
 
 /// The partition key's attribute.
@@ -40,6 +40,8 @@ pub fn subject_partition(subject_type: SubjectType, id: &str) -> String {
         SubjectType::Receipt => format!("RECEIPT#{id}"),
         SubjectType::Person => format!("PERSON#{id}"),
         SubjectType::Policy => "POLICY".to_owned(),
+        SubjectType::Rates => format!("RATES#{id}"),
+        SubjectType::Budget => format!("BUDGET#{id}"),
     }
 }
 
@@ -91,6 +93,22 @@ pub fn policy(version: u32) -> Key {
 /// The version of the policy that holds now.
 pub fn current_policy() -> Key {
     key(subject_partition(SubjectType::Policy, ""), "CURRENT")
+}
+
+/// The partition of the exchange rates, by day.
+pub const RATES: &str = "RATES";
+
+/// The exchange rates of a day.
+pub fn rates(date: Date) -> Key {
+    key(RATES.to_owned(), date.to_string())
+}
+
+/// The partition of the budgets, by category.
+pub const BUDGETS: &str = "BUDGETS";
+
+/// The budget of a category.
+pub fn budget(category: Category) -> Key {
+    key(BUDGETS.to_owned(), category.to_string())
 }
 
 /// The guard of one effect of one event.
@@ -426,6 +444,8 @@ mod tests {
             review: Vec::new(),
             distinct_from: Vec::new(),
             split: None,
+            findings: Vec::new(),
+            converted: None,
             submission: 0,
             created_at: "2026-03-12T23:30:00Z".parse().unwrap(),
             updated_at: Timestamp::UNIX_EPOCH,

@@ -6,6 +6,8 @@
 //! - [`table`]: reads, and transactions that say why they failed;
 //! - [`records`]: the items of the main table beside events;
 //! - [`store`]: changes of expenses, receipts, people and policy, each with its event in the same transaction;
+//! - [`rates`]: the exchange rates, by day;
+//! - [`sums`]: the keys of the projections table that more than one function uses;
 //! - [`http`], [`problem`], [`caller`], [`routes`]: API Gateway requests and RFC 9457 problems;
 //! - [`act`]: what a request asks for, carried out once; [`page`]: lists by page;
 //! - [`duplicates`]: expenses that may be claimed twice;
@@ -29,11 +31,13 @@ pub mod metrics;
 pub mod page;
 pub mod problem;
 pub mod queue;
+pub mod rates;
 pub mod records;
 pub mod routes;
 pub mod sdk;
 pub mod settings;
 pub mod store;
+pub mod sums;
 pub mod table;
 pub mod telemetry;
 

@@ -4,6 +4,9 @@
 /// The methods of each path, as `Allow` lists them.
 pub const ROUTES: &[(&str, &str)] = &[
     ("/approvals/{link}", "GET, HEAD, POST"),
+    ("/budgets", "GET"),
+    ("/budgets/{category}", "PUT, DELETE"),
+    ("/exchange-rates", "GET, PUT"),
     ("/expenses", "GET, POST"),
     ("/expenses/{expense_id}", "GET, PATCH, DELETE"),
     ("/expenses/{expense_id}/history", "GET"),
@@ -19,9 +22,11 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("/people/import", "POST"),
     ("/people/{person_id}", "GET, PUT"),
     ("/policy", "GET, PUT"),
+    ("/policy/versions/{version}", "GET"),
     ("/receipts", "POST"),
     ("/receipts/{receipt_id}", "GET, DELETE"),
     ("/receipts/{receipt_id}/reading", "GET"),
+    ("/spend", "GET"),
 ];
 
 /// The methods of a path, by its template such as `/expenses/{expense_id}`. `None` when it is not known here.

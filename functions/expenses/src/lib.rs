@@ -1,14 +1,17 @@
-//! Expenses over HTTP, and the people and the policy that they need.
+//! Expenses over HTTP, and the people, the policy, the rates, the budgets and the sums that go with them.
 //!
 //! It translates: requests into commands of the domain, states into answers. What may happen is decided in
 //! `slipstream-domain`. What is not the caller's does not exist for them (404, never 403).
 //!
 //! To test: `cargo test -p expenses`; every route end to end in `tests/`.
 
+mod budgets;
 mod expense;
 mod lists;
 mod people;
 mod policy;
+mod rates;
+mod spend;
 mod view;
 
 use aws_config::SdkConfig;
@@ -23,7 +26,7 @@ use slipstream_common::{
     store::Store,
     table::Table,
 };
-use slipstream_events::Role;
+use slipstream_events::{Currency, Role};
 
 use crate::people::{Accounts, People};
 
@@ -32,7 +35,21 @@ use crate::people::{Accounts, People};
 pub struct Expenses {
     store: Store,
     people: People,
+    /// The sums; read only.
+    projections: Table,
+    company_currency: Currency,
     web_origin: String,
+}
+
+/// Where everything is.
+#[derive(Debug, Clone, Copy)]
+pub struct Places<'a> {
+    /// The main table's name.
+    pub table: &'a str,
+    /// The projections table's name.
+    pub projections: &'a str,
+    /// The user pool's id.
+    pub pool: &'a str,
 }
 
 impl Expenses {
@@ -44,16 +61,26 @@ impl Expenses {
         let mut settings = Settings::new();
         let table = settings.text("TABLE_NAME");
         let web_origin = settings.text("WEB_ORIGIN");
+        let projections = settings.text("PROJECTIONS_TABLE_NAME");
+        let company_currency = settings.parsed("COMPANY_CURRENCY", "an ISO 4217 code", Currency::EUR);
         let pool = settings.text("USER_POOL_ID");
         let domains = MailDomains::new(&settings.text("ALLOWED_MAIL_DOMAINS"));
-        settings.finish(Self::new(sdk, &table, &pool, domains, web_origin))
+        let places = Places { table: &table, projections: &projections, pool: &pool };
+        settings.finish(Self::new(sdk, &places, domains, company_currency, web_origin))
     }
 
-    /// On this table and user pool.
-    pub fn new(sdk: &SdkConfig, table: &str, pool: &str, domains: MailDomains, web_origin: String) -> Self {
-        let store = Store::new(Table::new(sdk, table));
-        let people = People::new(store.clone(), Accounts::new(sdk, pool), domains);
-        Self { store, people, web_origin }
+    /// On these tables and this user pool.
+    pub fn new(
+        sdk: &SdkConfig,
+        places: &Places<'_>,
+        domains: MailDomains,
+        company_currency: Currency,
+        web_origin: String,
+    ) -> Self {
+        let store = Store::new(Table::new(sdk, places.table));
+        let people = People::new(store.clone(), Accounts::new(sdk, places.pool), domains);
+        let projections = Table::new(sdk, places.projections);
+        Self { store, people, projections, company_currency, web_origin }
     }
 
     /// Answers a request of the gateway.
@@ -119,10 +146,29 @@ impl Expenses {
                 self.people.import(caller, request).await
             }
             ("GET", "/policy") => policy::read(store).await,
+            ("GET", "/policy/versions/{version}") => policy::read_version(store, request).await,
             ("PUT", "/policy") => {
                 may(Role::Finance)?;
                 policy::write(store, me, request).await
             }
+            ("GET", "/exchange-rates") => rates::read(store, request).await,
+            ("PUT", "/exchange-rates") => {
+                may(Role::Finance)?;
+                rates::load(store, me, request).await
+            }
+            ("GET", "/budgets") => {
+                may(Role::Finance)?;
+                budgets::list(store, &self.projections).await
+            }
+            ("PUT", "/budgets/{category}") => {
+                may(Role::Finance)?;
+                budgets::write(store, self.company_currency, me, request).await
+            }
+            ("DELETE", "/budgets/{category}") => {
+                may(Role::Finance)?;
+                budgets::delete(store, me, request).await
+            }
+            ("GET", "/spend") => spend::read(store, &self.projections, caller, request).await,
             _ => Err(Problem::method_not_allowed()),
         }
     }

@@ -1,6 +1,6 @@
-//! Mails: approvers are asked, owners are told.
+//! Mails: approvers are asked, owners are told, finance is told of budgets.
 //!
-//! One mail per event, guarded by a record in the table. A guard begins with a lease and ends as done; a redelivery
+//! One mail per event (and, where finance is told, per person), guarded by a record in the table. A guard begins with a lease and ends as done; a redelivery
 //! or a replay finds it done and does nothing. Mail takes no idempotency key: a death between the mail service's
 //! answer and the guard's end has the mail sent again once the lease is over. That is the one window.
 //!
@@ -30,7 +30,8 @@ use slipstream_common::{
     table::{Condition, StoreError, Table, Transaction, text},
 };
 use slipstream_events::{
-    ApprovalRequested, Event, EventBody, ExpenseEvent, ExpenseState, PersonId, ReceiptFailed, SubmissionId,
+    ApprovalRequested, BudgetThreshold, Event, EventBody, ExpenseEvent, ExpenseState, PersonId, ReceiptFailed, Role,
+    SubmissionId,
 };
 use tracing::Instrument as _;
 
@@ -101,8 +102,21 @@ impl Notifications {
     }
 
     async fn event(&self, event: &Event, holder: &str) -> Result<(), NotifyError> {
-        let id = &event.metadata.id;
-        let key = keys::guard(CONSUMER, id);
+        match &event.data {
+            EventBody::BudgetThresholdReached(threshold) => self.tell_finance(event, threshold, holder).await,
+            _ => self.once(event, CONSUMER, holder, async || self.mail_of(event).await).await,
+        }
+    }
+
+    /// Sends the mail that an event calls for, once under this guard.
+    async fn once(
+        &self,
+        event: &Event,
+        consumer: &str,
+        holder: &str,
+        mail: impl AsyncFnOnce() -> Result<Option<(PersonRecord, Mail)>, NotifyError>,
+    ) -> Result<(), NotifyError> {
+        let key = keys::guard(consumer, &event.metadata.id);
         let guard = match guard::begin(&self.store.table, &key, LEASE, holder).await? {
             Begin::Ours(guard) => guard,
             Begin::Done => {
@@ -111,12 +125,26 @@ impl Notifications {
             }
             Begin::Held => return Err(NotifyError::Leased),
         };
-        if let Some((to, mail)) = self.mail_of(event).await? {
+        if let Some((to, mail)) = mail().await? {
             self.send(&to, mail).await?;
             tracing::info!(event.kind = %event.metadata.event_type, attempts = guard.attempts, "mail sent");
         }
         guard::end(&self.store.table, &key, guard).await?;
         Ok(())
+    }
+
+    /// Tells everyone in finance that so much of a budget is used, each under a guard of their own: a mail that fails keeps
+    /// none from the others, and its repetition does not repeat theirs.
+    async fn tell_finance(&self, event: &Event, threshold: &BudgetThreshold, holder: &str) -> Result<(), NotifyError> {
+        let finance = self.store.people_with(Role::Finance).await?;
+        let mut outcome = Ok(());
+        for person in finance.into_iter().filter(|person| person.state.active) {
+            let consumer = format!("{CONSUMER}/{}", person.state.id);
+            let mail = async || Ok(Some((person, Mail::budget(threshold))));
+            let sent = self.once(event, &consumer, holder, mail).await;
+            outcome = outcome.and(sent);
+        }
+        outcome
     }
 
     async fn person(&self, id: PersonId) -> Result<PersonRecord, NotifyError> {

@@ -5,7 +5,7 @@ use std::io;
 use askama::Template;
 use jiff::Timestamp;
 use mail_builder::{MessageBuilder, headers::address::Address};
-use slipstream_events::{ExpenseState, FailureReason};
+use slipstream_events::{BudgetThreshold, ExpenseState, FailureReason};
 
 use crate::moment;
 
@@ -94,6 +94,24 @@ impl Mail {
         Self::new(heading, heading, reason.message(), rows, None, None)
     }
 
+    /// Tells finance that so much of a budget is used.
+    pub fn budget(threshold: &BudgetThreshold) -> Self {
+        let BudgetThreshold { category, period, percent, used, budget, .. } = threshold;
+        let category = category.to_string().replace('_', " ");
+        let heading = match percent {
+            100.. => format!("The budget for {category} in {period} is used up"),
+            _ => format!("{percent} % of the budget for {category} in {period} are used"),
+        };
+        let rows = vec![
+            ("Category", category),
+            ("Period", period.clone()),
+            ("Used", used.to_string()),
+            ("Budget", budget.to_string()),
+        ];
+        let paragraph = "Approved and reimbursed expenses count, those paid by company card included.";
+        Self::new(&heading, &heading, paragraph, rows, None, None)
+    }
+
     /// The mail as it goes over the wire.
     ///
     /// # Errors
@@ -132,7 +150,7 @@ fn rows(expense: &ExpenseState) -> Vec<(&'static str, String)> {
 
 #[cfg(test)]
 mod tests {
-    use slipstream_events::{ExpenseDetails, ExpenseId, ExpenseStatus, Money};
+    use slipstream_events::{Category, ExpenseDetails, ExpenseId, ExpenseStatus, Money};
 
     use super::*;
 
@@ -150,6 +168,8 @@ mod tests {
             receipt: None,
             receipt_sha256: None,
             review: Vec::new(),
+            findings: Vec::new(),
+            converted: None,
             distinct_from: Vec::new(),
             split: None,
             submission: 1,
@@ -180,6 +200,26 @@ mod tests {
         assert!(mail.html.contains("cid:receipt"));
         let mime = String::from_utf8(mail.to_mime("from@example.com", "to@example.com").unwrap()).unwrap();
         assert!(mime.contains("Content-ID: <receipt>"), "{mime}");
+    }
+
+    #[test]
+    fn a_budget_is_told_with_its_amounts() {
+        let euros = |minor_units| Money::new(minor_units, "EUR".parse().unwrap());
+        let told = |percent| {
+            Mail::budget(&BudgetThreshold {
+                category: Category::OfficeSupplies,
+                period: "2026-03".to_owned(),
+                percent,
+                used: euros(81_000),
+                budget: euros(100_000),
+                budget_version: 1,
+            })
+        };
+        assert_eq!(told(80).subject, "80 % of the budget for office supplies in 2026-03 are used");
+        assert_eq!(told(100).subject, "The budget for office supplies in 2026-03 is used up");
+        for part in [told(80).html, told(80).text] {
+            assert!(part.contains("810.00 EUR") && part.contains("1000.00 EUR"), "{part}");
+        }
     }
 
     #[test]
