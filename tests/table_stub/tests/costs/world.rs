@@ -1,8 +1,9 @@
 //! The function on the stub, people who call it, and expenses by the thousand.
 
-use expenses::Expenses;
+use expenses::{Expenses, Places};
 use serde_json::{Value, json};
 use slipstream_common::{http::Response, mail_domains::MailDomains};
+use slipstream_events::Currency;
 use slipstream_table_stub::{Item, Stub, TABLE};
 
 pub const EMPLOYEE: &str = "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a11";
@@ -19,7 +20,8 @@ impl World {
     pub async fn new() -> Self {
         let stub = Stub::start().unwrap();
         let domains = MailDomains::new("example.com");
-        let function = Expenses::new(&stub.sdk(), TABLE, "no-pool", domains, "http://web".to_owned());
+        let places = Places { table: TABLE, projections: TABLE, pool: "no-pool" };
+        let function = Expenses::new(&stub.sdk(), &places, domains, Currency::EUR, "http://web".to_owned());
         let world = Self { stub, function };
         for person in [EMPLOYEE, FINANCE] {
             assert_eq!(world.get(person, "/me", &[], &[]).await.status_code, 200);
