@@ -85,18 +85,3 @@ pub async fn holds_for_finance(world: &Deployment) -> Result<()> {
 pub async fn holds_for_an_administrator(world: &Deployment) -> Result<()> {
     conforms(world, "administrator", Some(&world.session("administrator").await?)).await
 }
-
-pub async fn hold(world: &Deployment) -> Result<()> {
-    let mut all = serde_json::Map::new();
-    for role in ["employee", "manager", "finance", "administrator"] {
-        all.insert(role.to_owned(), json!(world.session(role).await?.token));
-    }
-    all.insert("api".to_owned(), json!(world.api_url));
-    all.insert("run".to_owned(), json!(world.run_dir));
-    furnish(&world.session("employee").await?).await?;
-    std::fs::write("/tmp/hold.json", serde_json::to_vec(&all)?)?;
-    while !std::path::Path::new("/tmp/hold.stop").exists() {
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-    }
-    Ok(())
-}

@@ -76,7 +76,6 @@ fn main() -> ExitCode {
         resilience::a_receipt_that_nobody_noticed_is_read,
         resilience::a_malformed_record_is_set_aside_and_its_neighbours_go_on,
         resilience::a_replay_changes_nothing,
-        contract::hold,
         matrix::nobody_learns_or_changes_what_is_not_theirs,
         contract::holds_for_anonymous,
         contract::holds_for_an_employee,

@@ -47,10 +47,9 @@ fn rule(operation: &str, world: &Furnished) -> Result<(Rule, Value)> {
             (Rule::Everyone, json!({ "sha256": "0".repeat(64), "size_bytes": 9, "media_type": "image/png" }))
         }
         "createReport" => (Rule::Everyone, json!({ "title": "Mine" })),
-        "askForExport" => (
-            Rule::Everyone,
-            json!({ "kind": "expenses", "scope": "own", "from": "2026-01-01", "until": "2026-12-31" }),
-        ),
+        "askForExport" => {
+            (Rule::Everyone, json!({ "kind": "expenses", "scope": "own", "from": "2026-01-01", "until": "2026-12-31" }))
+        }
         "getExpense" | "getHistory" | "getReceipt" | "getReading" | "getReport" | "getExport" | "deleteExpense"
         | "deleteReceipt" | "detachReceipt" | "undoSplit" | "deleteReport" => (Rule::Owner, Value::Null),
         "editExpense" => (Rule::Owner, details),

@@ -14,10 +14,7 @@ enum Meanwhile {
 }
 
 fn meanwhile() -> impl Strategy<Value = Meanwhile> {
-    prop_oneof![
-        prop::collection::vec(1u8..29, 1..6).prop_map(Meanwhile::Added),
-        Just(Meanwhile::Nothing),
-    ]
+    prop_oneof![prop::collection::vec(1u8..29, 1..6).prop_map(Meanwhile::Added), Just(Meanwhile::Nothing),]
 }
 
 /// Goes through the list; how often each expense was on it.

@@ -28,7 +28,14 @@ const CASES: &[Case] = &[
     (EMPLOYEE, "/expenses", false, &[], &["GetItem!", "Query GSI1/25"], 4.0),
     (EMPLOYEE, "/expenses", false, &[("limit", "100")], &["GetItem!", "Query GSI1/100"], 12.0),
     (EMPLOYEE, "/expenses", false, &[("status", "draft")], &["GetItem!", "Query GSI2/25"], 4.0),
-    (EMPLOYEE, "/expenses", false, &[("from", "2026-10-01"), ("until", "2026-10-03")], &["GetItem!", "Query GSI1/25"], 4.0),
+    (
+        EMPLOYEE,
+        "/expenses",
+        false,
+        &[("from", "2026-10-01"), ("until", "2026-10-03")],
+        &["GetItem!", "Query GSI1/25"],
+        4.0,
+    ),
     // Nothing passes the filter: three pages of the index and no more.
     (
         EMPLOYEE,
@@ -38,7 +45,14 @@ const CASES: &[Case] = &[
         &["GetItem!", "Query GSI1/100", "Query GSI1/100", "Query GSI1/100"],
         40.0,
     ),
-    (FINANCE, "/finance/expenses", false, &[("status", "submitted"), ("from", "2026-10-01"), ("until", "2026-10-31")], &["GetItem!", "Query GSI4/25"], 4.0),
+    (
+        FINANCE,
+        "/finance/expenses",
+        false,
+        &[("status", "submitted"), ("from", "2026-10-01"), ("until", "2026-10-31")],
+        &["GetItem!", "Query GSI4/25"],
+        4.0,
+    ),
     (EMPLOYEE, "/expenses/{expense_id}", true, &[], &["GetItem!", "GetItem!", "Query!/10"], 4.0),
     (EMPLOYEE, "/expenses/{expense_id}/history", true, &[], &["GetItem!", "GetItem!", "Query!"], 4.0),
     (FINANCE, "/people", false, &[], &["GetItem!", "Query GSI4/25"], 2.0),

@@ -31,8 +31,19 @@ impl World {
     }
 
     /// One call. `path` is the resource's template, `named` the values in it.
-    pub async fn call(&self, caller: &str, method: &str, path: &str, named: &[(&str, &str)], query: &[(&str, &str)], headers: &[(&str, &str)], body: &Value) -> Response {
-        let map = |pairs: &[(&str, &str)]| pairs.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<serde_json::Map<_, _>>();
+    pub async fn call(
+        &self,
+        caller: &str,
+        method: &str,
+        path: &str,
+        named: &[(&str, &str)],
+        query: &[(&str, &str)],
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Response {
+        let map = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<serde_json::Map<_, _>>()
+        };
         let claims = json!({
             "token_use": "id", "sub": caller, "email": format!("{caller}@example.com"), "email_verified": "true",
             "cognito:groups": if caller == FINANCE { "finance" } else { "" },
@@ -62,12 +73,17 @@ impl World {
     }
 
     pub async fn submit(&self, id: &str, headers: &[(&str, &str)]) -> Response {
-        self.call(EMPLOYEE, "POST", "/expenses/{expense_id}/submit", &[("expense_id", id)], &[], headers, &json!({})).await
+        self.call(EMPLOYEE, "POST", "/expenses/{expense_id}/submit", &[("expense_id", id)], &[], headers, &json!({}))
+            .await
     }
 
     /// The item of an expense, as the function wrote it.
     pub fn item(&self, id: &str) -> Item {
-        self.stub.items().into_iter().find(|item| item["PK"]["S"] == format!("EXPENSE#{id}") && item["SK"]["S"] == "EXPENSE").unwrap()
+        self.stub
+            .items()
+            .into_iter()
+            .find(|item| item["PK"]["S"] == format!("EXPENSE#{id}") && item["SK"]["S"] == "EXPENSE")
+            .unwrap()
     }
 }
 
