@@ -14,7 +14,8 @@ import yaml
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE = HERE.parent / "infrastructure" / "openapi.yaml"
 TARGET = HERE / "api-reference.md"
-METHODS = ["get", "head", "post", "put", "patch", "delete"]  # preflight requests (OPTIONS) are told once
+METHODS = ["get", "head", "post", "put", "patch", "delete"]
+ANY = "x-amazon-apigateway-any-method"  # preflight requests and methods that there are not: told once
 PROBLEM = "application/problem+json"
 API = yaml.safe_load(SOURCE.read_text())
 TAGS = {tag["name"] for tag in API["tags"]}
@@ -160,9 +161,10 @@ def document(api):
         heading = f"{method.upper()} {path}"
         yield f"| {described['tags'][0]} | [{heading}](#{anchor(heading)}) | {described['summary']} |"
     yield ""
-    bare = [f"`{path}`" for path, described in api["paths"].items() if "options" not in described]
+    bare = [f"`{path}`" for path, described in api["paths"].items() if ANY not in described]
     but = f" but {', '.join(bare)}" if bare else ""
-    yield f"Every path{but} also answers OPTIONS with 204 and the CORS headers for the web client's origin."
+    yield f"Every path{but} also answers OPTIONS with 204 and the CORS headers for the web client's origin, and any other method with 405 and"
+    yield "`Allow`."
     yield ""
     for tag in api["tags"]:
         chosen = [found for found in operations if found[2]["tags"][0] == tag["name"]]

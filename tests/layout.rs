@@ -83,3 +83,45 @@ fn only_functions_and_what_they_share_speak_to_aws() {
         assert!(!speaks || folder.starts_with("functions/"), "{name} in {folder} must not use the AWS SDK");
     }
 }
+
+/// The paths of the contract, each with its methods in upper case, and whether it refuses all others by itself.
+fn routes(contract: &str) -> BTreeMap<String, (Vec<String>, bool)> {
+    let mut routes: BTreeMap<String, (Vec<String>, bool)> = BTreeMap::new();
+    let mut path = None;
+    for line in contract.lines() {
+        match line.trim_end_matches(':') {
+            top if !top.starts_with(' ') && !top.is_empty() => path = None,
+            named if named.starts_with("  /") => {
+                path = Some(named.trim().to_owned());
+                routes.insert(named.trim().to_owned(), (Vec::new(), false));
+            }
+            member if member.starts_with("    ") && !member.starts_with("     ") => {
+                let Some((methods, others)) = path.as_ref().and_then(|path| routes.get_mut(path)) else { continue };
+                match member.trim() {
+                    "x-amazon-apigateway-any-method" => *others = true,
+                    method => methods.push(method.to_uppercase()),
+                }
+            }
+            _ => {}
+        }
+    }
+    routes
+}
+
+#[test]
+fn allow_names_the_methods_of_the_contract() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let read = |file: &str| std::fs::read_to_string(format!("{root}/{file}")).unwrap();
+    let contract = routes(&read("infrastructure/openapi.yaml"));
+    assert!(contract.len() > 15, "{contract:?}");
+    let order = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+    let mut expected = String::new();
+    for (path, (methods, others)) in &contract {
+        let known: Vec<&str> = order.into_iter().filter(|method| methods.iter().any(|it| it == method)).collect();
+        assert_eq!(known.len(), methods.len(), "{path}: {methods:?}; preflights go to x-amazon-apigateway-any-method");
+        assert!(*others || path.starts_with("/approvals/"), "{path} has no x-amazon-apigateway-any-method");
+        expected += &format!("    (\"{path}\", \"{}\"),\n", known.join(", "));
+    }
+    let table = read("functions/common/src/routes.rs");
+    assert!(table.contains(&expected), "functions/common/src/routes.rs should say\n{expected}");
+}

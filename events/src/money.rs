@@ -180,11 +180,42 @@ mod tests {
         assert!("eur".parse::<Currency>().is_err());
     }
 
+    /// All that ISO 4217 lists, found by trying every code.
+    fn every_currency() -> Vec<Currency> {
+        let letters = || b'A'..=b'Z';
+        let codes = letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| [a, b, c])));
+        codes.filter_map(|code| std::str::from_utf8(&code).ok()?.parse().ok()).collect()
+    }
+
+    #[test]
+    fn the_edges_survive_their_text_form_in_every_currency() {
+        let currencies = every_currency();
+        assert!(currencies.len() > 150, "{}", currencies.len());
+        for currency in currencies {
+            for minor_units in [i64::MIN, -1001, -1000, -1, 0, 1, 9, 10, 999, 1000, i64::MAX] {
+                let money = Money::new(minor_units, currency);
+                assert_eq!(Money::from_decimal(&money.to_decimal(), currency), Ok(money), "{money}");
+                let decimals = money.to_decimal().split_once('.').map_or(0, |(_, decimals)| decimals.len());
+                assert_eq!(decimals, currency.exponent() as usize, "{money}");
+            }
+        }
+    }
+
     proptest! {
         #[test]
-        fn an_amount_survives_its_text_form(minor_units in any::<i64>(), code in prop::sample::select(vec!["EUR", "JPY", "KWD", "CLF"])) {
-            let money = Money::new(minor_units, currency(code));
+        fn an_amount_survives_its_text_form(minor_units in any::<i64>(), currency in prop::sample::select(every_currency())) {
+            let money = Money::new(minor_units, currency);
             prop_assert_eq!(Money::from_decimal(&money.to_decimal(), money.currency), Ok(money));
+        }
+
+        #[test]
+        fn what_is_read_is_written_the_same(text in "-?(0|[1-9][0-9]{0,14})(\\.[0-9]{1,4})?", currency in prop::sample::select(every_currency())) {
+            if let Ok(money) = Money::from_decimal(&text, currency) {
+                let written = money.to_decimal();
+                prop_assert_eq!(Money::from_decimal(&written, currency), Ok(money));
+                // Only decimals that were left out are added, and no zero is negative.
+                prop_assert!(written.trim_start_matches('-').starts_with(text.trim_start_matches('-')), "{} {}", text, written);
+            }
         }
     }
 }

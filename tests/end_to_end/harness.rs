@@ -78,6 +78,9 @@ fn options() -> Options {
     let parameters = [
         ("SweepGraceSeconds", GRACE_SECONDS.to_string()),
         ("TicketSeconds", TICKET_SECONDS.to_string()),
+        // Requests made from the contract come faster than people do.
+        ("ApiRateLimit", "10000".to_owned()),
+        ("ApiBurstLimit", "5000".to_owned()),
         // The scenarios start the sweeper themselves.
         ("SweepSchedule", "rate(1 day)".to_owned()),
     ];

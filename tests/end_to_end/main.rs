@@ -3,9 +3,13 @@
 
 mod access;
 mod approvals;
+mod contract;
 mod expenses;
 mod exports;
+mod gateway;
 mod harness;
+mod matrix;
+mod people;
 mod policy;
 mod reading;
 mod receipts;
@@ -77,11 +81,26 @@ fn main() -> ExitCode {
         exports::receipts_come_in_zip_files,
         exports::personal_data_are_complete_and_ones_own,
         exports::erasure_leaves_what_the_law_wants,
+        gateway::its_own_errors_are_problem_documents,
+        gateway::only_the_web_client_may_read_across_origins,
+        people::a_profile_is_ones_own_to_set,
+        people::roles_hold_at_once_and_end_at_once,
+        people::who_leaves_is_out_at_once_and_may_return,
+        people::the_directory_is_taken_over_at_the_first_sign_in,
+        people::a_changed_address_is_followed_within_the_domains,
+        people::everyone_is_listed_once_page_by_page,
         resilience::an_execution_stopped_in_the_middle_is_restarted,
         resilience::an_event_lost_on_the_way_is_published_again,
         resilience::a_receipt_that_nobody_noticed_is_read,
         resilience::a_malformed_record_is_set_aside_and_its_neighbours_go_on,
         resilience::a_replay_changes_nothing,
+        matrix::nobody_learns_or_changes_what_is_not_theirs,
+        contract::holds_for_anonymous,
+        contract::holds_for_an_employee,
+        contract::holds_for_a_manager,
+        contract::holds_for_finance,
+        contract::holds_for_an_administrator,
+        // Last: it looks at what all others have logged.
         resilience::no_secret_and_no_address_is_in_logs_or_events,
     ];
     let conclusion = libtest_mimic::run(&arguments, trials);

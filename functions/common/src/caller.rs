@@ -1,5 +1,6 @@
 //! Who calls: the claims of an ID token, and the profile that says whether they still may.
 
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use slipstream_events::{PersonId, Role};
 
 use crate::{http::Request, problem::Problem, records::PersonRecord, store::Store};
@@ -11,6 +12,10 @@ pub struct Identity {
     pub person: PersonId,
     /// The `email` claim.
     pub email: String,
+    /// Whether its mailbox has confirmed the address: the `email_verified` claim.
+    pub email_verified: bool,
+    /// When the token was made: the `iat` claim. What changed after that, it does not know.
+    pub issued_at: Option<Timestamp>,
     /// The `name` claim.
     pub name: Option<String>,
     /// The roles that the `cognito:groups` claim gives.
@@ -43,7 +48,25 @@ pub fn identity(request: &Request) -> Result<Identity, Problem> {
     }
     roles.sort();
     roles.dedup();
-    Ok(Identity { person, email: email.to_owned(), name: text("name").map(str::to_owned), roles })
+    Ok(Identity {
+        person,
+        email: email.to_owned(),
+        email_verified: claims.get("email_verified").is_some_and(|value| value == true || value == "true"),
+        issued_at: claims.get("iat").and_then(instant),
+        name: text("name").map(str::to_owned),
+        roles,
+    })
+}
+
+/// An instant among the claims: seconds since 1970 as a number or text, or, as the gateway writes them for a Cognito
+/// authorizer, `Wed Aug 10 15:32:34 UTC 2022`.
+fn instant(claim: &serde_json::Value) -> Option<Timestamp> {
+    let seconds = claim.as_i64().or_else(|| claim.as_str()?.parse().ok());
+    if let Some(seconds) = seconds {
+        return Timestamp::from_second(seconds).ok();
+    }
+    let written = DateTime::strptime("%a %b %d %H:%M:%S UTC %Y", claim.as_str()?).ok()?;
+    Some(written.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
 /// The caller's profile. Whether a person is active is read on every call, not believed from a token minted an hour
@@ -75,6 +98,15 @@ mod tests {
             "httpMethod": "GET", "resource": "/", "requestContext": {"authorizer": {"claims": claims}},
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn the_time_of_a_token_is_read_in_every_form() {
+        let expected: Timestamp = "2022-08-10T15:32:34Z".parse().unwrap();
+        for claim in [json!(1_660_145_554), json!("1660145554"), json!("Wed Aug 10 15:32:34 UTC 2022")] {
+            assert_eq!(instant(&claim), Some(expected), "{claim}");
+        }
+        assert_eq!(instant(&json!("yesterday")), None);
     }
 
     #[test]

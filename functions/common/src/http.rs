@@ -10,7 +10,7 @@ use serde_json::Value;
 use slipstream_events::{Actor, Cause, CorrelationId, PersonId};
 use uuid::Uuid;
 
-use crate::{Fault, problem::Problem};
+use crate::{Fault, problem::Problem, routes};
 
 fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
@@ -227,6 +227,13 @@ where
     if request.http_method == "OPTIONS" {
         return Ok(Response::preflight().cors(origin));
     }
+    if let Some(allowed) = routes::allowed(&request.resource)
+        && !allowed.split(", ").any(|method| method == request.http_method)
+    {
+        // Said to everyone: the gateway does not ask who sends a method that there is not.
+        let response = Response::from(Problem::method_not_allowed()).header("allow", allowed);
+        return Ok(response.cors(origin).header("x-correlation-id", correlation_id.to_string()));
+    }
     let span = tracing::info_span!(
         "request",
         correlation.id = %correlation_id,
@@ -265,6 +272,13 @@ mod tests {
         request.headers.insert("x-correlation-id".to_owned(), "a\nb".to_owned());
         request.request_context.request_id = "r-1".to_owned();
         assert_eq!(request.correlation_id().to_string(), "r-1");
+    }
+
+    #[tokio::test]
+    async fn a_method_that_there_is_not_is_answered_with_those_that_there_are() {
+        let event = json!({"httpMethod": "DELETE", "resource": "/expenses", "requestContext": {}});
+        let response = serve(event, "http://web", async |_| Err(Problem::internal())).await.unwrap();
+        assert_eq!((response.status_code, response.headers["allow"].as_str()), (405, "GET, POST"));
     }
 
     #[tokio::test]

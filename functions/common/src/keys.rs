@@ -367,6 +367,41 @@ pub fn report_of_owner(owner: PersonId, created_at: Timestamp, id: ReportId) -> 
     Entry { index: Index::Owner, pk: reports_of(owner), sk: format!("{}#{id}", instant(created_at)) }
 }
 
+/// Everyone, by mail address.
+pub fn people() -> String {
+    "PEOPLE".to_owned()
+}
+
+/// Where a person stands among everyone.
+pub fn person_among_people(email: &str, id: PersonId) -> Entry {
+    Entry { index: Index::Day, pk: people(), sk: format!("{}#{id}", email.to_lowercase()) }
+}
+
+/// Those whose manager somebody is, by mail address.
+pub fn people_under(manager: PersonId) -> String {
+    format!("MANAGER#{manager}")
+}
+
+/// Where a person stands among those of a manager.
+pub fn person_under(manager: PersonId, email: &str, id: PersonId) -> Entry {
+    Entry { index: Index::Open, pk: people_under(manager), sk: format!("{}#{id}", email.to_lowercase()) }
+}
+
+/// Those whose manager is to be whoever signs in with a mail address.
+pub fn people_awaiting(manager: &str) -> String {
+    format!("AWAITED#{}", manager.to_lowercase())
+}
+
+/// Where a person stands among those who wait for a manager to sign in.
+pub fn person_awaiting(manager: &str, id: PersonId) -> Entry {
+    Entry { index: Index::Open, pk: people_awaiting(manager), sk: id.to_string() }
+}
+
+/// What the directory says of somebody who has yet to sign in with the mail address.
+pub fn directory(email: &str) -> Key {
+    key(format!("DIRECTORY#{}", email.to_lowercase()), "ENTRY")
+}
+
 /// Steps that wait for an approver.
 pub fn steps_of(approver: PersonId) -> String {
     format!("APPROVER#{approver}")

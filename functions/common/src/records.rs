@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use slipstream_events::{
-    Category, Event, ExpenseId, ExpenseState, PersonId, PersonState, PolicyState, ReceiptId, ReceiptState,
-    ReceiptStatus, SubmissionId,
+    Category, Currency, Event, ExpenseId, ExpenseState, PersonId, PersonState, PolicyState, ReceiptId, ReceiptState,
+    ReceiptStatus, Role, SubmissionId,
 };
 
 use crate::{
@@ -296,6 +296,12 @@ pub struct PersonRecord {
     /// What they are called.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The mail address of the manager whom the directory names and who has yet to sign in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaited_manager: Option<String>,
+    /// When an administrator last set the roles. A token made before that says nothing about them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles_set_at: Option<Timestamp>,
 }
 
 impl PersonRecord {
@@ -307,15 +313,49 @@ impl PersonRecord {
         }
     }
 
-    /// The item, standing by mail address and by its first role.
+    /// The item, standing among everyone, by mail address, by its first role and by its manager.
     ///
     /// # Errors
     /// [`StoreError::Shape`].
     pub fn to_item(&self) -> Result<Item, StoreError> {
-        let by_mail = keys::person_at(&self.email, self.state.id);
-        let by_role = self.state.roles.iter().min().map(|role| keys::person_with_role(*role, self.state.id));
-        item(self, std::iter::once(by_mail).chain(by_role).collect::<Vec<Entry>>())
+        let id = self.state.id;
+        let by_manager = match (self.state.manager, &self.awaited_manager) {
+            (Some(manager), _) => Some(keys::person_under(manager, &self.email, id)),
+            (None, Some(awaited)) => Some(keys::person_awaiting(awaited, id)),
+            (None, None) => None,
+        };
+        let by_role = self.state.roles.iter().min().map(|role| keys::person_with_role(*role, id));
+        let always = [keys::person_at(&self.email, id), keys::person_among_people(&self.email, id)];
+        item(self, always.into_iter().chain(by_role).chain(by_manager).collect::<Vec<Entry>>())
     }
+}
+
+/// What the directory says of somebody who has yet to sign in; their first `GET /me` takes it over. What is left out,
+/// it does not say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectoryRecord {
+    /// The mail address they will sign in with.
+    pub email: String,
+    /// How often the entry was written.
+    pub version: u64,
+    /// What they are called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Their manager's mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager_email: Option<String>,
+    /// The currency meant where a receipt names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Currency>,
+    /// Language and region (BCP 47).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
+    /// Whether they may use Slipstream at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active: Option<bool>,
+    /// What they may do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles: Option<Vec<Role>>,
 }
 
 /// The policy's item.
@@ -353,7 +393,7 @@ impl GuardRecord {
 
 #[cfg(test)]
 mod tests {
-    use slipstream_events::{MediaType, Role};
+    use slipstream_events::MediaType;
 
     use super::*;
 
@@ -406,10 +446,14 @@ mod tests {
             },
             email: "Ada@Example.com".to_owned(),
             name: None,
+            awaited_manager: Some("Boss@Example.com".to_owned()),
+            roles_set_at: None,
         };
         let item = record.to_item().unwrap();
         assert_eq!(item.get("GSI2PK").unwrap().as_s().unwrap(), "EMAIL#ada@example.com");
         assert_eq!(item.get("GSI1PK").unwrap().as_s().unwrap(), "ROLE#finance");
+        assert_eq!(item.get("GSI3PK").unwrap().as_s().unwrap(), "AWAITED#boss@example.com");
+        assert_eq!(item.get("GSI4PK").unwrap().as_s().unwrap(), "PEOPLE");
         assert_eq!(serde_dynamo::from_item::<_, PersonRecord>(item).unwrap(), record);
     }
 

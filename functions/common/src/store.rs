@@ -211,20 +211,11 @@ impl Store {
     pub async fn write_person(
         &self,
         before: Option<&PersonRecord>,
-        mut after: PersonRecord,
+        after: PersonRecord,
         cause: &Cause,
     ) -> Result<PersonRecord, ChangeError> {
-        after.state.version = before.map_or(0, |before| before.state.version) + 1;
-        let body = PersonEvent { person: after.state.clone() };
-        let body = match before {
-            None => EventBody::PersonRegistered(Box::new(body)),
-            Some(_) => EventBody::PersonChanged(Box::new(body)),
-        };
-        let event = Event::new(Subject::person(after.state.id, after.state.version), body, cause);
         let mut transaction = Transaction::default();
-        let condition = before.map_or_else(Condition::absent, |before| Condition::version(before.state.version));
-        transaction.put(&keys::person(after.state.id), after.to_item()?, Some(condition));
-        add_event(&mut transaction, &event)?;
+        let after = add_person_change(&mut transaction, before, after, cause)?;
         self.table.commit(transaction).await?;
         Ok(after)
     }
@@ -310,6 +301,35 @@ pub fn add_expense_change(
     let event = Event::new(Subject::expense(&after), EventBody::of_expense(change, after.clone()), cause);
     add_event(transaction, &event)?;
     Ok((after, event))
+}
+
+/// Adds a person's change to a transaction: the profile on condition of its version, and the event. Returns the
+/// profile after it.
+///
+/// # Errors
+/// [`ChangeError`].
+pub fn add_person_change(
+    transaction: &mut Transaction,
+    before: Option<&PersonRecord>,
+    mut after: PersonRecord,
+    cause: &Cause,
+) -> Result<PersonRecord, ChangeError> {
+    after.state.version = before.map_or(0, |before| before.state.version) + 1;
+    let body = PersonEvent { person: after.state.clone() };
+    let body = match before {
+        None => EventBody::PersonRegistered(Box::new(body)),
+        Some(_) => EventBody::PersonChanged(Box::new(body)),
+    };
+    let event = Event::new(Subject::person(after.state.id, after.state.version), body, cause);
+    let condition = before.map_or_else(Condition::absent, |before| Condition::version(before.state.version));
+    transaction.put(&keys::person(after.state.id), after.to_item()?, Some(condition));
+    add_event(transaction, &event)?;
+    Ok(after)
+}
+
+/// Adds to a transaction that a person's profile is still at this version, and changes nothing of it.
+pub fn add_person_check(transaction: &mut Transaction, person: &PersonRecord) {
+    transaction.check(&keys::person(person.state.id), Condition::version(person.state.version));
 }
 
 /// Lets the marks of an expense follow it.

@@ -22,6 +22,7 @@ use serde_json::Value;
 use slipstream_common::{
     Fault, caller,
     http::{Request, Response, serve},
+    mail_domains::MailDomains,
     problem::Problem,
     records::PersonRecord,
     settings::{Settings, SettingsError},
@@ -30,14 +31,28 @@ use slipstream_common::{
 };
 use slipstream_events::{Currency, Role};
 
+use crate::people::{Accounts, People};
+
 /// The function's configuration and clients.
 #[derive(Debug)]
 pub struct Expenses {
     store: Store,
+    people: People,
     /// The sums; read only.
     projections: Table,
     company_currency: Currency,
     web_origin: String,
+}
+
+/// Where everything is.
+#[derive(Debug, Clone, Copy)]
+pub struct Places<'a> {
+    /// The main table's name.
+    pub table: &'a str,
+    /// The projections table's name.
+    pub projections: &'a str,
+    /// The user pool's id.
+    pub pool: &'a str,
 }
 
 impl Expenses {
@@ -51,8 +66,24 @@ impl Expenses {
         let web_origin = settings.text("WEB_ORIGIN");
         let projections = settings.text("PROJECTIONS_TABLE_NAME");
         let company_currency = settings.parsed("COMPANY_CURRENCY", "an ISO 4217 code", Currency::EUR);
-        let store = Store::new(Table::new(sdk, table));
-        settings.finish(Self { store, projections: Table::new(sdk, projections), company_currency, web_origin })
+        let pool = settings.text("USER_POOL_ID");
+        let domains = MailDomains::new(&settings.text("ALLOWED_MAIL_DOMAINS"));
+        let places = Places { table: &table, projections: &projections, pool: &pool };
+        settings.finish(Self::new(sdk, &places, domains, company_currency, web_origin))
+    }
+
+    /// On these tables and this user pool.
+    pub fn new(
+        sdk: &SdkConfig,
+        places: &Places<'_>,
+        domains: MailDomains,
+        company_currency: Currency,
+        web_origin: String,
+    ) -> Self {
+        let store = Store::new(Table::new(sdk, places.table));
+        let people = People::new(store.clone(), Accounts::new(sdk, places.pool), domains);
+        let projections = Table::new(sdk, places.projections);
+        Self { store, people, projections, company_currency, web_origin }
     }
 
     /// Answers a request of the gateway.
@@ -62,7 +93,7 @@ impl Expenses {
     pub async fn handle(&self, event: Value) -> Result<Response, Fault> {
         serve(event, &self.web_origin, async |request| {
             if (request.http_method.as_str(), request.resource.as_str()) == ("GET", "/me") {
-                return people::me(&self.store, &request).await;
+                return self.people.me(&request).await;
             }
             let caller = caller::authenticate(&request, &self.store).await?;
             self.route(&caller, &request).await
@@ -74,10 +105,11 @@ impl Expenses {
         let store = &self.store;
         let context = Context { store, company_currency: self.company_currency };
         let me = caller.state.id;
-        let may = |role: Role| match caller.state.roles.contains(&role) {
+        let may_any = |roles: &[Role]| match roles.iter().any(|role| caller.state.roles.contains(role)) {
             true => Ok(()),
             false => Err(Problem::forbidden("role", "Only people with another role may do this.")),
         };
+        let may = |role: Role| may_any(&[role]);
         match (request.http_method.as_str(), request.resource.as_str()) {
             ("GET", "/expenses") => lists::own(store, me, request).await,
             ("POST", "/expenses") => expense::create(context, me, request).await,
@@ -106,17 +138,22 @@ impl Expenses {
             ("PATCH", "/reports/{report_id}") => reports::edit(store, me, request).await,
             ("DELETE", "/reports/{report_id}") => reports::delete(store, me, request).await,
             ("POST", "/reports/{report_id}/submit") => reports::submit(context, me, request).await,
+            ("PUT", "/me") => self.people.update_me(me, request).await,
             ("GET", "/people") => {
-                may(Role::Administrator)?;
-                people::find(store, request).await
+                may_any(&[Role::Administrator, Role::Finance])?;
+                self.people.list(request).await
             }
             ("GET", "/people/{person_id}") => {
-                may(Role::Administrator)?;
-                people::read(store, request).await
+                may_any(&[Role::Administrator, Role::Finance])?;
+                self.people.read(request).await
             }
             ("PUT", "/people/{person_id}") => {
                 may(Role::Administrator)?;
-                people::write(store, me, request).await
+                self.people.write(caller, request).await
+            }
+            ("POST", "/people/import") => {
+                may(Role::Administrator)?;
+                self.people.import(caller, request).await
             }
             ("GET", "/policy") => policy::read(store).await,
             ("GET", "/policy/versions/{version}") => policy::read_version(store, request).await,

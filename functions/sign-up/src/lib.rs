@@ -8,13 +8,14 @@
 use serde_json::Value;
 use slipstream_common::{
     Fault,
+    mail_domains::MailDomains,
     settings::{Settings, SettingsError},
 };
 
 /// The allowed domains.
 #[derive(Debug)]
 pub struct SignUp {
-    domains: Vec<String>,
+    domains: MailDomains,
 }
 
 impl SignUp {
@@ -29,8 +30,7 @@ impl SignUp {
     }
 
     fn new(domains: &str) -> Self {
-        let domains = domains.split(',').map(|domain| domain.trim().to_lowercase());
-        Self { domains: domains.filter(|domain| !domain.is_empty()).collect() }
+        Self { domains: MailDomains::new(domains) }
     }
 
     /// Lets the sign-up pass, unchanged, or refuses it.
@@ -40,21 +40,11 @@ impl SignUp {
     pub fn handle(&self, event: Value) -> Result<Value, Fault> {
         let by_administrator = event["triggerSource"] == "PreSignUp_AdminCreateUser";
         let email = event["request"]["userAttributes"]["email"].as_str().unwrap_or_default();
-        if by_administrator || self.allows(email) {
+        if by_administrator || self.domains.allow(email) {
             return Ok(event);
         }
         tracing::info!("a sign-up from another mail domain is refused");
-        Err(format!("Sign up with an address at {}.", self.domains.join(" or ")).into())
-    }
-
-    fn allows(&self, email: &str) -> bool {
-        let mut parts = email.split('@');
-        match (parts.next(), parts.next(), parts.next()) {
-            (Some(local), Some(domain), None) if !local.is_empty() => {
-                self.domains.iter().any(|allowed| *allowed == domain.to_lowercase())
-            }
-            _ => false,
-        }
+        Err(format!("Sign up with an address at {}.", self.domains).into())
     }
 }
 

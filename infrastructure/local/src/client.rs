@@ -252,6 +252,30 @@ impl Client {
         Answer::of(asked, request).await
     }
 
+    /// A call in a session with further headers; `null` is no body.
+    ///
+    /// # Errors
+    /// When the API cannot be reached; a refusal is an answer.
+    pub async fn send_with(
+        &self,
+        method: Method,
+        path: &str,
+        session: &Session,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Result<Answer> {
+        let asked = format!("{method} {path}");
+        let mut request = http().request(method, format!("{}{path}", self.api_url));
+        request = request.header("authorization", &session.token);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if !body.is_null() {
+            request = request.json(body);
+        }
+        Answer::of(asked, request).await
+    }
+
     /// Opens a link of a mail, as a browser or a mail scanner does.
     ///
     /// # Errors

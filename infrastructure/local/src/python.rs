@@ -77,7 +77,7 @@ pub async fn prepare(checkout: &Checkout, python: &str, progress: &Progress) -> 
     let lock = File::create(local.join("python.lock"))?;
     let _held = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await??;
     if !is_complete(&prepared.venv) {
-        progress.step("installing the AWS emulator and CLI", install(python, &prepared.venv)).await?;
+        progress.step("installing the AWS emulator and CLI", install(python, &prepared.venv, REQUIREMENTS)).await?;
     }
     if !is_complete(&prepared.models) {
         progress.step("fetching the reader's models", fetch_models(&prepared)).await?;
@@ -101,11 +101,28 @@ fn start_afresh(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
 }
 
-async fn install(python: &str, venv: &Path) -> Result<()> {
+/// Makes an environment of its own for what a pinned list names, unless an earlier call has; its folder.
+///
+/// # Errors
+/// When a package cannot be fetched or does not have the pinned hash.
+pub async fn environment(checkout: &Checkout, name: &str, requirements: &str, progress: &Progress) -> Result<PathBuf> {
+    let local = checkout.local();
+    fs::create_dir_all(&local).with_context(|| format!("cannot make {}", local.display()))?;
+    let venv = folder(&local, name, requirements);
+    // Another run on this machine may be making the same folder: the second waits and then finds it made.
+    let lock = File::create(local.join(format!("{name}.lock")))?;
+    let _held = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await??;
+    if !is_complete(&venv) {
+        progress.step(&format!("installing {name}"), install(&find().await?, &venv, requirements)).await?;
+    }
+    Ok(venv)
+}
+
+async fn install(python: &str, venv: &Path, requirements: &str) -> Result<()> {
     start_afresh(venv)?;
     run("python3 -m venv", Command::new(python).args(["-m", "venv"]).arg(venv).stderr(Stdio::piped())).await?;
     let list = venv.join("requirements.txt");
-    fs::write(&list, REQUIREMENTS)?;
+    fs::write(&list, requirements)?;
     run("pip install", pip(venv).args(["install", "--quiet", "--require-hashes", "-r"]).arg(&list)).await?;
     fs::write(venv.join(COMPLETE), "")?;
     Ok(())

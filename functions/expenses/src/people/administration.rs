@@ -1,0 +1,91 @@
+//! What administrators do to profiles.
+
+use serde::Deserialize;
+use slipstream_common::{
+    act::act,
+    http::{Request, Response},
+    problem::Problem,
+    records::PersonRecord,
+    store::add_person_change,
+    table::Transaction,
+};
+use slipstream_events::{Currency, PersonId, Role};
+
+use super::{People, answer, given, locale_of, roles_of};
+
+/// What an administrator may set. What is left out stays.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Changes {
+    #[serde(default, deserialize_with = "given")]
+    manager: Option<Option<PersonId>>,
+    #[serde(default)]
+    active: Option<bool>,
+    #[serde(default, deserialize_with = "given")]
+    currency: Option<Option<Currency>>,
+    #[serde(default, deserialize_with = "given")]
+    locale: Option<Option<String>>,
+    #[serde(default)]
+    roles: Option<Vec<Role>>,
+}
+
+impl People {
+    /// A profile.
+    pub async fn read(&self, request: &Request) -> Result<Response, Problem> {
+        Ok(answer(200, self.named(request).await?))
+    }
+
+    /// Sets a profile's manager, activity, currency, locale or roles.
+    pub async fn write(&self, caller: &PersonRecord, request: &Request) -> Result<Response, Problem> {
+        let changes: Changes = request.json()?;
+        act(&self.store, request, caller.state.id, async |transaction: &mut Transaction| {
+            let before = self.named(request).await?;
+            request.if_match(before.state.version)?;
+            let cause = request.cause(caller.state.id);
+            let mut after = self.changed(&before, &changes).await?;
+            self.keep_an_administrator(transaction, caller, &before, &after).await?;
+            // The pool comes first: should the table not follow, the same request again finds the pool as it should be.
+            if changes.roles.is_some() && self.accounts.set_roles(after.state.id, &after.state.roles).await? {
+                after.roles_set_at = Some(cause.at);
+            }
+            match changes.active {
+                Some(true) => self.accounts.enable(after.state.id).await?,
+                Some(false) => self.accounts.disable(after.state.id).await?,
+                None => {}
+            }
+            if after != before {
+                after = add_person_change(transaction, Some(&before), after, &cause)?;
+            }
+            Ok(answer(200, after))
+        })
+        .await
+    }
+
+    /// The profile with the changes.
+    async fn changed(&self, before: &PersonRecord, changes: &Changes) -> Result<PersonRecord, Problem> {
+        let mut after = before.clone();
+        if let Some(manager) = changes.manager {
+            if manager == Some(before.state.id) {
+                return Err(Problem::invalid("manager", "no one is their own manager; name somebody else"));
+            }
+            if let Some(manager) = manager
+                && self.store.person(manager).await?.is_none()
+            {
+                return Err(Problem::invalid("manager", "name a person who has signed in once"));
+            }
+            after.state.manager = manager;
+            after.awaited_manager = None;
+        }
+        if let Some(currency) = changes.currency {
+            after.state.currency = currency;
+        }
+        if let Some(locale) = &changes.locale {
+            after.state.locale = locale.as_deref().map(locale_of).transpose()?;
+        }
+        after.state.active = changes.active.unwrap_or(after.state.active);
+        if let Some(roles) = &changes.roles {
+            after.state.roles = roles_of(roles.clone());
+        }
+        Ok(after)
+    }
+}

@@ -1,0 +1,129 @@
+//! A DynamoDB table in memory that counts what it is asked.
+//!
+//! The emulator's paging and capacity figures mean nothing, and its speed is not ours. This stub speaks DynamoDB's JSON
+//! for the operations that the functions behind the API use, pages as DynamoDB does (by `Limit` and by 1 MB), and
+//! records every request: its index, its `Limit`, whether it was consistent, and its read units by DynamoDB's rules
+//! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>). What it does not
+//! know it refuses, so that a test cannot pass by accident.
+//!
+//! It knows nothing of Slipstream but the names of the keys: `PK`, `SK` and `GSI1PK` to `GSI4SK`.
+//!
+//! To test: `cargo test -p slipstream-table-stub`; its tests are those of the costs of requests, too.
+
+mod expression;
+mod server;
+mod size;
+mod table;
+
+use std::{
+    net::Ipv4Addr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use anyhow::Result;
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use serde_json::{Map, Value};
+use tokio::{net::TcpListener, runtime::Runtime};
+
+use crate::table::Table;
+
+/// The table's name, whatever is asked for.
+pub const TABLE: &str = "stub";
+
+/// An item as DynamoDB's JSON has it: names and typed values.
+pub type Item = Map<String, Value>;
+
+/// What was asked of the table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    /// `GetItem`, `Query`, `TransactWriteItems` and so on.
+    pub operation: String,
+    /// Which index was queried; none for the table itself.
+    pub index: Option<String>,
+    /// The query's `Limit`.
+    pub limit: Option<u64>,
+    /// Whether the read was strongly consistent.
+    pub consistent: bool,
+    /// How many items were looked at.
+    pub items: usize,
+    /// Read units: 4 KB each, half as much for reads that are eventually consistent.
+    pub read_units: f64,
+}
+
+/// A running stub. It stops when it is dropped.
+#[derive(Debug)]
+pub struct Stub {
+    /// `http://127.0.0.1:<port>`.
+    pub url: String,
+    state: Arc<Mutex<State>>,
+    runtime: Option<Runtime>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    table: Table,
+    asked: Vec<Asked>,
+}
+
+impl Stub {
+    /// Starts one on a free port of this machine, on a thread of its own: what is measured beside it is not it.
+    ///
+    /// # Errors
+    /// When there is no port.
+    pub fn start() -> Result<Self> {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let state = Arc::new(Mutex::new(State::default()));
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let routes = server::routes(Arc::clone(&state));
+        runtime.spawn(async move {
+            if let Ok(listener) = TcpListener::from_std(listener) {
+                // Serves until the runtime is shut down; accepting never fails for good.
+                let _ = axum::serve(listener, routes).await;
+            }
+        });
+        Ok(Self { url, state, runtime: Some(runtime) })
+    }
+
+    /// The SDK's configuration that leads here.
+    pub fn sdk(&self) -> SdkConfig {
+        let credentials = Credentials::new("stub", "stub", None, None, "stub");
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(&self.url)
+            .region(Region::from_static("eu-central-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .retry_config(RetryConfig::disabled())
+            .build()
+    }
+
+    /// Puts an item, unasked and unrecorded.
+    pub fn put(&self, item: Item) {
+        self.lock().table.put(item);
+    }
+
+    /// Every item, in the order of the keys.
+    pub fn items(&self) -> Vec<Item> {
+        self.lock().table.items().cloned().collect()
+    }
+
+    /// What was asked since the last time.
+    pub fn take_asked(&self) -> Vec<Asked> {
+        std::mem::take(&mut self.lock().asked)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Stub {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
