@@ -31,6 +31,9 @@ const AT_ONCE: usize = 8;
 /// How many names are remembered.
 const MOST_NAMES: usize = 1000;
 
+/// What a person calls themselves, and their address.
+type Who = (Option<String>, Option<String>);
+
 /// A walk through what an export is about.
 #[derive(Debug)]
 pub struct Walk<'a> {
@@ -39,7 +42,7 @@ pub struct Walk<'a> {
     wanted: &'a Wanted,
     asked_at: Timestamp,
     lists: Vec<IndexQuery>,
-    people: Mutex<HashMap<PersonId, (Option<String>, Option<String>)>>,
+    people: Mutex<HashMap<PersonId, Who>>,
     titles: Mutex<HashMap<ReportId, Option<String>>>,
 }
 
@@ -69,7 +72,7 @@ impl<'a> Walk<'a> {
         Self { store, receipts, wanted, asked_at, lists, people, titles }
     }
 
-    async fn person(&self, id: PersonId) -> Result<(Option<String>, Option<String>)> {
+    async fn person(&self, id: PersonId) -> Result<Who> {
         let look = async {
             let person = self.store.person(id).await?;
             Ok(person.map(|person| (person.name, Some(person.email))).unwrap_or_default())

@@ -227,7 +227,7 @@ async fn a_worker_without_time_gets_on_and_changes_no_byte() {
         let memory = Memory { least_part: part, ..Memory::default() };
         // Each worker has time for a single row or receipt.
         let asked = AtomicUsize::new(0);
-        let in_time = || asked.fetch_add(1, Ordering::Relaxed) % 2 == 0;
+        let in_time = || asked.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
         let workers = to_the_end(&plan(archive, part, SMALL), &walk, &memory, &mut Notes::default(), in_time).await;
         assert!(workers > 20, "{workers}");
         assert!(memory.finished() == wanted);
