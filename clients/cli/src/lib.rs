@@ -9,7 +9,7 @@
 //! - `srp`, `cognito`, `profile`: signing in, and where tokens live
 //! - `fields`: `field=value`; `commands`: one module per subject
 //!
-//! To test: `cargo test -p slip`. `tests/` runs the real binary against a small server on this machine.
+//! To test: `cargo test -p slip`. `tests/cli` runs the real binary against a small server on this machine.
 
 mod api;
 mod cognito;
