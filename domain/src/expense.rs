@@ -4,9 +4,9 @@
 
 use jiff::Timestamp;
 use slipstream_events::{
-    ApprovalRequested, Approved, ChangesRequested, Deleted, Drafted, Edited, ExpenseChange, ExpenseDetails, ExpenseId,
-    ExpenseState, ExpenseStatus, PersonId, ReadField, ReceiptId, Reimbursed, Rejected, ReviewFinding,
-    SubmissionExpired, Submitted, Withdrawn,
+    ApprovalRequested, Approved, ChangesRequested, Deleted, Drafted, DuplicatesDismissed, Edited, ExpenseChange,
+    ExpenseDetails, ExpenseState, ExpenseStatus, PaidBy, PersonId, ReadField, ReceiptAttached, ReceiptDetached,
+    Reimbursed, Rejected, SplitUndone, SplitUp, SubmissionExpired, Submitted, Withdrawn,
 };
 
 use crate::details::{self, FieldProblem};
@@ -14,19 +14,8 @@ use crate::details::{self, FieldProblem};
 /// What someone wants to happen to an expense.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Begin it, from a receipt or by hand.
-    Draft {
-        /// Its id.
-        id: ExpenseId,
-        /// Whose it is.
-        owner: PersonId,
-        /// What is known of it.
-        details: ExpenseDetails,
-        /// The receipt it was read from.
-        receipt: Option<ReceiptId>,
-        /// What the reading was in doubt of.
-        review: Vec<ReviewFinding>,
-    },
+    /// Begin it: from a receipt, by hand, or as a part of another.
+    Draft(Box<Drafted>),
     /// Say something else of it.
     Edit {
         /// What is said now.
@@ -75,6 +64,16 @@ pub enum Command {
     },
     /// Delete it.
     Delete,
+    /// Give it a receipt.
+    AttachReceipt(ReceiptAttached),
+    /// Take its receipt away.
+    DetachReceipt,
+    /// Say that suspected duplicates are none, each by its digest.
+    DismissDuplicates(DuplicatesDismissed),
+    /// Split it: [`crate::split::plan`] says into what.
+    SplitUp(Box<SplitUp>),
+    /// Take its split back.
+    UndoSplit,
 }
 
 /// What an approver says.
@@ -112,11 +111,16 @@ pub enum Action {
     Expire,
     Reimburse,
     Delete,
+    AttachReceipt,
+    DetachReceipt,
+    DismissDuplicates,
+    SplitUp,
+    UndoSplit,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::Draft,
         Self::Edit,
         Self::Submit,
@@ -128,6 +132,11 @@ impl Action {
         Self::Expire,
         Self::Reimburse,
         Self::Delete,
+        Self::AttachReceipt,
+        Self::DetachReceipt,
+        Self::DismissDuplicates,
+        Self::SplitUp,
+        Self::UndoSplit,
     ];
 
     const fn verb(self) -> &'static str {
@@ -143,6 +152,11 @@ impl Action {
             Self::Expire => "expired",
             Self::Reimburse => "reimbursed",
             Self::Delete => "deleted",
+            Self::AttachReceipt => "given a receipt",
+            Self::DetachReceipt => "parted from its receipt",
+            Self::DismissDuplicates => "marked as no duplicate",
+            Self::SplitUp => "split",
+            Self::UndoSplit => "put together again",
         }
     }
 }
@@ -151,7 +165,7 @@ impl Command {
     /// Which row of the transition table it is.
     pub const fn action(&self) -> Action {
         match self {
-            Self::Draft { .. } => Action::Draft,
+            Self::Draft(_) => Action::Draft,
             Self::Edit { .. } => Action::Edit,
             Self::Submit { .. } => Action::Submit,
             Self::RequestApproval { .. } => Action::RequestApproval,
@@ -162,6 +176,11 @@ impl Command {
             Self::Expire { .. } => Action::Expire,
             Self::Reimburse { .. } => Action::Reimburse,
             Self::Delete => Action::Delete,
+            Self::AttachReceipt(_) => Action::AttachReceipt,
+            Self::DetachReceipt => Action::DetachReceipt,
+            Self::DismissDuplicates(_) => Action::DismissDuplicates,
+            Self::SplitUp(_) => Action::SplitUp,
+            Self::UndoSplit => Action::UndoSplit,
         }
     }
 }
@@ -195,6 +214,15 @@ pub enum Rejection {
     /// No one decides on their own money.
     #[error("no one decides on their own expense")]
     OwnExpense,
+    /// It has a receipt, or none.
+    #[error("{0}")]
+    Receipt(&'static str),
+    /// The company paid for it.
+    #[error("the expense was paid with a company card: nothing is owed")]
+    NothingOwed,
+    /// It is a part of a split, or none.
+    #[error("{0}")]
+    Split(&'static str),
 }
 
 /// The transition table: the status after `action`, or `None` where there is no such arrow. `None` as the status
@@ -204,8 +232,12 @@ pub const fn next_status(status: Option<ExpenseStatus>, action: Action) -> Optio
     use ExpenseStatus as S;
     match (status, action) {
         (None, A::Draft) => Some(S::Draft),
-        (Some(S::Draft), A::Edit) => Some(S::Draft),
-        (Some(S::ChangesRequested), A::Edit) => Some(S::ChangesRequested),
+        (Some(S::Draft), A::Edit | A::AttachReceipt | A::DetachReceipt | A::SplitUp | A::UndoSplit) => Some(S::Draft),
+        (Some(S::ChangesRequested), A::Edit | A::AttachReceipt | A::DetachReceipt | A::SplitUp | A::UndoSplit) => {
+            Some(S::ChangesRequested)
+        }
+        // Whoever is asked may be told while the approver waits, too.
+        (Some(status @ (S::Draft | S::ChangesRequested | S::Submitted)), A::DismissDuplicates) => Some(status),
         (Some(S::Draft | S::ChangesRequested), A::Submit) => Some(S::Submitted),
         (Some(S::Draft | S::ChangesRequested), A::Delete) => Some(S::Deleted),
         (Some(S::Submitted), A::RequestApproval) => Some(S::Submitted),
@@ -236,20 +268,25 @@ pub fn decide(state: Option<&ExpenseState>, command: Command) -> Result<ExpenseC
         problems => Err(Rejection::Invalid(problems)),
     };
     let Some(state) = state else {
-        let Command::Draft { id, owner, details, receipt, review } = command else {
+        let Command::Draft(drafted) = command else {
             return Err(Rejection::Existence("there is no such expense"));
         };
-        valid(&details)?;
-        return Ok(ExpenseChange::Drafted(Drafted { id, owner, details, receipt, review }));
+        valid(&drafted.details)?;
+        return Ok(ExpenseChange::Drafted(*drafted));
     };
     let current = |submission: u32| match submission {
         submission if submission == state.submission => Ok(()),
         submission => Err(Rejection::SubmissionOver { submission }),
     };
     Ok(match command {
-        Command::Draft { .. } => return Err(Rejection::Existence("the expense exists already")),
+        Command::Draft(_) => return Err(Rejection::Existence("the expense exists already")),
         Command::Edit { details } => {
             valid(&details)?;
+            if state.split.is_some() && details.amount != state.details.amount {
+                return Err(Rejection::Split(
+                    "the amount of a part is changed by splitting the whole anew: undo the split first",
+                ));
+            }
             ExpenseChange::Edited(Edited { before: state.details.clone(), after: details })
         }
         Command::Submit { policy_version } => {
@@ -288,8 +325,45 @@ pub fn decide(state: Option<&ExpenseState>, command: Command) -> Result<ExpenseC
             current(submission)?;
             ExpenseChange::SubmissionExpired(SubmissionExpired { submission, step })
         }
+        Command::Reimburse { .. } if state.details.paid_by == PaidBy::CompanyCard => {
+            return Err(Rejection::NothingOwed);
+        }
         Command::Reimburse { reference } => ExpenseChange::Reimbursed(Reimbursed { reference }),
-        Command::Delete => ExpenseChange::Deleted(Deleted {}),
+        Command::Delete => match &state.split {
+            Some(split) if split.of == state.id => {
+                return Err(Rejection::Split("the first part holds the receipt of all: undo the split first"));
+            }
+            _ => ExpenseChange::Deleted(Deleted {}),
+        },
+        Command::AttachReceipt(attached) => match (&state.receipt, &state.split) {
+            (Some(_), _) => return Err(Rejection::Receipt("the expense has a receipt: detach that one first")),
+            (None, Some(_)) => return Err(Rejection::Split("a part of a split has no receipt of its own")),
+            (None, None) => ExpenseChange::ReceiptAttached(attached),
+        },
+        Command::DetachReceipt => match (state.receipt, &state.split) {
+            (_, Some(_)) => {
+                return Err(Rejection::Split("the parts of a split share the receipt: undo the split first"));
+            }
+            (None, None) => return Err(Rejection::Receipt("the expense has no receipt")),
+            (Some(receipt), None) => ExpenseChange::ReceiptDetached(ReceiptDetached { receipt }),
+        },
+        Command::DismissDuplicates(dismissed) => ExpenseChange::DuplicatesDismissed(dismissed),
+        Command::SplitUp(split) => {
+            if state.split.is_some() {
+                return Err(Rejection::Split("the expense is a part of a split: undo the split first"));
+            }
+            valid(&split.after)?;
+            ExpenseChange::SplitUp(*split)
+        }
+        Command::UndoSplit => match &state.split {
+            Some(split) if split.of == state.id => {
+                let before = state.details.clone();
+                let after = ExpenseDetails { amount: Some(split.total), ..before.clone() };
+                ExpenseChange::SplitUndone(SplitUndone { before, after })
+            }
+            Some(_) => return Err(Rejection::Split("the split is undone from its first part")),
+            None => return Err(Rejection::Split("the expense is not split")),
+        },
     })
 }
 
@@ -307,6 +381,11 @@ const fn action_of(change: &ExpenseChange) -> Action {
         ExpenseChange::SubmissionExpired(_) => Action::Expire,
         ExpenseChange::Reimbursed(_) => Action::Reimburse,
         ExpenseChange::Deleted(_) => Action::Delete,
+        ExpenseChange::ReceiptAttached(_) => Action::AttachReceipt,
+        ExpenseChange::ReceiptDetached(_) => Action::DetachReceipt,
+        ExpenseChange::DuplicatesDismissed(_) => Action::DismissDuplicates,
+        ExpenseChange::SplitUp(_) => Action::SplitUp,
+        ExpenseChange::SplitUndone(_) => Action::UndoSplit,
     }
 }
 
@@ -326,7 +405,10 @@ pub fn apply(state: Option<&ExpenseState>, change: &ExpenseChange, at: Timestamp
                 status,
                 details: drafted.details.clone(),
                 receipt: drafted.receipt,
+                receipt_sha256: drafted.receipt_sha256.clone(),
                 review: drafted.review.clone(),
+                distinct_from: Vec::new(),
+                split: drafted.split.clone(),
                 submission: 0,
                 created_at: at,
                 updated_at: at,
@@ -348,6 +430,27 @@ pub fn apply(state: Option<&ExpenseState>, change: &ExpenseChange, at: Timestamp
             after.review.clear();
             after.submission = submitted.submission;
         }
+        ExpenseChange::ReceiptAttached(attached) => {
+            after.receipt = Some(attached.receipt);
+            after.receipt_sha256 = Some(attached.sha256.clone());
+        }
+        ExpenseChange::ReceiptDetached(_) => {
+            after.receipt = None;
+            after.receipt_sha256 = None;
+        }
+        ExpenseChange::DuplicatesDismissed(dismissed) => {
+            after.distinct_from.extend(dismissed.distinct_from.iter().cloned());
+            after.distinct_from.sort_unstable();
+            after.distinct_from.dedup();
+        }
+        ExpenseChange::SplitUp(split) => {
+            after.details = split.after.clone();
+            after.split = Some(split.split.clone());
+        }
+        ExpenseChange::SplitUndone(undone) => {
+            after.details = undone.after.clone();
+            after.split = None;
+        }
         _ => {}
     }
     Ok(after)
@@ -366,7 +469,7 @@ fn settles(edited: &Edited, field: ReadField) -> bool {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use slipstream_events::{Category, Money};
+    use slipstream_events::{Category, Currency, ExpenseId, Money, ReceiptId, Split};
 
     use super::*;
 
@@ -399,7 +502,10 @@ mod tests {
             status,
             details: complete(),
             receipt: None,
+            receipt_sha256: None,
             review: Vec::new(),
+            distinct_from: Vec::new(),
+            split: None,
             submission: 2,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
@@ -409,13 +515,15 @@ mod tests {
     fn command(action: Action) -> Command {
         let decide = |decision| Command::Decide { submission: 2, step: 1, by: manager(), decision };
         match action {
-            Action::Draft => Command::Draft {
+            Action::Draft => Command::Draft(Box::new(Drafted {
                 id: ExpenseId::derived_from(&["test"]),
                 owner: owner(),
                 details: complete(),
                 receipt: None,
+                receipt_sha256: None,
                 review: Vec::new(),
-            },
+                split: None,
+            })),
             Action::Edit => Command::Edit { details: ExpenseDetails { note: Some("n".to_owned()), ..complete() } },
             Action::Submit => Command::Submit { policy_version: 1 },
             Action::RequestApproval => {
@@ -428,11 +536,43 @@ mod tests {
             Action::Expire => Command::Expire { submission: 2, step: 1 },
             Action::Reimburse => Command::Reimburse { reference: None },
             Action::Delete => Command::Delete,
+            Action::AttachReceipt => {
+                Command::AttachReceipt(ReceiptAttached { receipt: receipt(), sha256: "00".to_owned() })
+            }
+            Action::DetachReceipt => Command::DetachReceipt,
+            Action::DismissDuplicates => {
+                Command::DismissDuplicates(DuplicatesDismissed { distinct_from: vec!["d".to_owned()] })
+            }
+            Action::SplitUp => Command::SplitUp(Box::new(SplitUp {
+                before: complete(),
+                after: ExpenseDetails { amount: Some(Money::new(1000, Currency::EUR)), ..complete() },
+                split: halves(),
+            })),
+            Action::UndoSplit => Command::UndoSplit,
         }
     }
 
+    /// What an action needs of an expense beside its status.
+    fn ready_for(action: Action, mut state: ExpenseState) -> ExpenseState {
+        match action {
+            Action::DetachReceipt => state.receipt = Some(receipt()),
+            Action::UndoSplit => state.split = Some(halves()),
+            _ => {}
+        }
+        state
+    }
+
+    fn receipt() -> ReceiptId {
+        ReceiptId::derived_from(&["test"])
+    }
+
+    fn halves() -> Split {
+        let (of, other) = (ExpenseId::derived_from(&["test"]), ExpenseId::derived_from(&["other"]));
+        Split { of, parts: vec![of, other], total: Money::new(2340, Currency::EUR), personal: None }
+    }
+
     /// The arrows as the design draws them, written down a second time so that the table is held against something.
-    const ARROWS: [(Option<ExpenseStatus>, Action, ExpenseStatus); 13] = {
+    const ARROWS: [(Option<ExpenseStatus>, Action, ExpenseStatus); 24] = {
         use Action as A;
         use ExpenseStatus as S;
         [
@@ -449,6 +589,17 @@ mod tests {
             (Some(S::ChangesRequested), A::Edit, S::ChangesRequested),
             (Some(S::ChangesRequested), A::Submit, S::Submitted),
             (Some(S::ChangesRequested), A::Delete, S::Deleted),
+            (Some(S::Draft), A::AttachReceipt, S::Draft),
+            (Some(S::Draft), A::DetachReceipt, S::Draft),
+            (Some(S::Draft), A::SplitUp, S::Draft),
+            (Some(S::Draft), A::UndoSplit, S::Draft),
+            (Some(S::Draft), A::DismissDuplicates, S::Draft),
+            (Some(S::Submitted), A::DismissDuplicates, S::Submitted),
+            (Some(S::ChangesRequested), A::AttachReceipt, S::ChangesRequested),
+            (Some(S::ChangesRequested), A::DetachReceipt, S::ChangesRequested),
+            (Some(S::ChangesRequested), A::SplitUp, S::ChangesRequested),
+            (Some(S::ChangesRequested), A::UndoSplit, S::ChangesRequested),
+            (Some(S::ChangesRequested), A::DismissDuplicates, S::ChangesRequested),
         ]
     };
     const PAYOUT: (Option<ExpenseStatus>, Action, ExpenseStatus) =
@@ -460,7 +611,7 @@ mod tests {
         for status in states {
             for action in Action::ALL {
                 let arrow = ARROWS.iter().chain([&PAYOUT]).find(|(from, by, _)| (*from, *by) == (status, action));
-                let state = status.map(expense);
+                let state = status.map(expense).map(|state| ready_for(action, state));
                 match (decide(state.as_ref(), command(action)), arrow) {
                     (Ok(change), Some((_, _, to))) => {
                         let after = apply(state.as_ref(), &change, Timestamp::UNIX_EPOCH).unwrap();
@@ -508,6 +659,30 @@ mod tests {
         let change = decide(Some(&state), Command::Submit { policy_version: 3 }).unwrap();
         let after = apply(Some(&state), &change, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(after.submission, 3);
+    }
+
+    #[test]
+    fn what_the_company_paid_is_not_paid_back() {
+        let details = ExpenseDetails { paid_by: PaidBy::CompanyCard, ..complete() };
+        let state = ExpenseState { details, ..expense(ExpenseStatus::Approved) };
+        assert_eq!(decide(Some(&state), command(Action::Reimburse)), Err(Rejection::NothingOwed));
+    }
+
+    #[test]
+    fn the_parts_of_a_split_stay_together() {
+        let part = ExpenseState { split: Some(halves()), receipt: Some(receipt()), ..expense(ExpenseStatus::Draft) };
+        let rejected = |command| matches!(decide(Some(&part), command), Err(Rejection::Split(_)));
+        assert!(rejected(Command::Delete), "the first part holds the receipt");
+        assert!(rejected(Command::DetachReceipt));
+        assert!(rejected(command(Action::SplitUp)));
+        let amount = Some(Money::new(1, Currency::EUR));
+        assert!(rejected(Command::Edit { details: ExpenseDetails { amount, ..complete() } }));
+        let other = ExpenseState { id: ExpenseId::derived_from(&["other"]), ..part.clone() };
+        assert!(decide(Some(&other), Command::Delete).is_ok());
+        assert!(matches!(decide(Some(&other), Command::UndoSplit), Err(Rejection::Split(_))));
+        let change = decide(Some(&part), Command::UndoSplit).unwrap();
+        let whole = apply(Some(&part), &change, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!((whole.details.amount, whole.split), (Some(halves().total), None));
     }
 
     proptest! {

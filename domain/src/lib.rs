@@ -5,7 +5,8 @@
 //! - [`details`]: what may be said of an expense, and what a submission needs;
 //! - [`analysis`] and [`reading`]: from a Textract response to a draft;
 //! - [`category`]: a suggestion from words on the receipt;
-//! - [`merchant`]: when two printed names are the same merchant.
+//! - [`merchant`]: when two printed names are the same merchant;
+//! - [`split`]: one receipt in several expenses.
 //!
 //! It must not know AWS, async code, clocks or randomness: time and ids are given to it. A test in
 //! `tests/layout.rs` of the workspace's test crate holds the manifest against that.
@@ -19,3 +20,4 @@ pub mod details;
 pub mod expense;
 pub mod merchant;
 pub mod reading;
+pub mod split;

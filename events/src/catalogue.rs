@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    ApprovalRequested, Approved, ChangesRequested, Deleted, Drafted, Edited, EventError, ExpenseChange, ExpenseEvent,
-    ExpenseState, Metadata, PersonEvent, PolicyEvent, ReceiptAnnounced, ReceiptFailed, ReceiptRead, Reimbursed,
-    Rejected, SubmissionExpired, Submitted, Withdrawn,
+    ApprovalRequested, Approved, ChangesRequested, Deleted, Drafted, DuplicatesDismissed, Edited, EventError,
+    ExpenseChange, ExpenseEvent, ExpenseState, Metadata, PersonEvent, PolicyEvent, ReceiptAnnounced, ReceiptAttached,
+    ReceiptDeleted, ReceiptDetached, ReceiptFailed, ReceiptRead, Reimbursed, Rejected, SplitUndone, SplitUp,
+    SubmissionExpired, Submitted, Withdrawn,
 };
 
 /// The bus event's `source`.
@@ -101,12 +102,24 @@ catalogue! {
     ExpenseReimbursed(ExpenseEvent<Reimbursed>) version 1,
     /// Its owner deleted it.
     ExpenseDeleted(ExpenseEvent<Deleted>) version 1,
+    /// Its owner gave it a receipt.
+    ExpenseReceiptAttached(ExpenseEvent<ReceiptAttached>) version 1,
+    /// Its receipt was taken away.
+    ExpenseReceiptDetached(ExpenseEvent<ReceiptDetached>) version 1,
+    /// Its owner said that suspected duplicates are none.
+    ExpenseDuplicatesDismissed(ExpenseEvent<DuplicatesDismissed>) version 1,
+    /// Its owner split it into parts.
+    ExpenseSplit(ExpenseEvent<SplitUp>) version 1,
+    /// Its owner took the split back.
+    ExpenseSplitUndone(ExpenseEvent<SplitUndone>) version 1,
     /// Someone is about to upload a receipt.
     ReceiptAnnounced(ReceiptAnnounced) version 1,
     /// A receipt was read and an expense drafted.
     ReceiptRead(ReceiptRead) version 1,
     /// A receipt could not be read.
     ReceiptFailed(ReceiptFailed) version 1,
+    /// Its owner deleted a receipt.
+    ReceiptDeleted(ReceiptDeleted) version 1,
     /// Someone used Slipstream for the first time.
     PersonRegistered(PersonEvent) version 1,
     /// A profile changed.
@@ -141,6 +154,11 @@ impl EventBody {
             ExpenseChange::SubmissionExpired(change) => body!(ExpenseSubmissionExpired, change),
             ExpenseChange::Reimbursed(change) => body!(ExpenseReimbursed, change),
             ExpenseChange::Deleted(change) => body!(ExpenseDeleted, change),
+            ExpenseChange::ReceiptAttached(change) => body!(ExpenseReceiptAttached, change),
+            ExpenseChange::ReceiptDetached(change) => body!(ExpenseReceiptDetached, change),
+            ExpenseChange::DuplicatesDismissed(change) => body!(ExpenseDuplicatesDismissed, change),
+            ExpenseChange::SplitUp(change) => body!(ExpenseSplit, change),
+            ExpenseChange::SplitUndone(change) => body!(ExpenseSplitUndone, change),
         }
     }
 
@@ -158,9 +176,15 @@ impl EventBody {
             Self::ExpenseSubmissionExpired(data) => &data.expense,
             Self::ExpenseReimbursed(data) => &data.expense,
             Self::ExpenseDeleted(data) => &data.expense,
+            Self::ExpenseReceiptAttached(data) => &data.expense,
+            Self::ExpenseReceiptDetached(data) => &data.expense,
+            Self::ExpenseDuplicatesDismissed(data) => &data.expense,
+            Self::ExpenseSplit(data) => &data.expense,
+            Self::ExpenseSplitUndone(data) => &data.expense,
             Self::ReceiptAnnounced(_)
             | Self::ReceiptRead(_)
             | Self::ReceiptFailed(_)
+            | Self::ReceiptDeleted(_)
             | Self::PersonRegistered(_)
             | Self::PersonChanged(_)
             | Self::PolicyChanged(_) => return None,

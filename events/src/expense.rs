@@ -121,6 +121,15 @@ pub enum PaidBy {
     CompanyCard,
 }
 
+impl fmt::Display for PaidBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OutOfPocket => "out_of_pocket",
+            Self::CompanyCard => "company_card",
+        })
+    }
+}
+
 /// What is said of an expense. Everything that a reading may miss is optional; what a submission needs is a rule
 /// of the domain.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -177,10 +186,19 @@ pub struct ExpenseState {
     /// The receipt it was read from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<ReceiptId>,
+    /// The SHA-256 of the receipt's bytes, in lower-case hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt_sha256: Option<String>,
     /// What its owner should look at before submitting it. An edit of a field settles what was found on it; a
     /// submission settles all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub review: Vec<ReviewFinding>,
+    /// Which suspected duplicates its owner said are none, each by a digest that only who knows the other can make.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub distinct_from: Vec<String>,
+    /// Of what it is a part, if its receipt was split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
     /// The number of the latest submission; 0 before the first.
     pub submission: u32,
     /// When it was drafted.
@@ -208,9 +226,74 @@ pub struct Drafted {
     /// The receipt it was read from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<ReceiptId>,
+    /// The SHA-256 of the receipt's bytes, in lower-case hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt_sha256: Option<String>,
     /// What its owner should look at, where a reading was in doubt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub review: Vec<ReviewFinding>,
+    /// Of what it is a part, if it was made by splitting another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
+}
+
+/// A receipt that is claimed in parts: an expense each, on two cost centres say, and perhaps a personal part that is
+/// not claimed. Every part says the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Split {
+    /// The expense that was split; it is the first part and holds the receipt.
+    pub of: ExpenseId,
+    /// All parts, the first one included.
+    pub parts: Vec<ExpenseId>,
+    /// What the parts and the personal part add up to.
+    pub total: Money,
+    /// What is not claimed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub personal: Option<Money>,
+}
+
+/// Its owner split it; its own part is what is left in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SplitUp {
+    /// What was said before.
+    pub before: ExpenseDetails,
+    /// What is said of the first part.
+    pub after: ExpenseDetails,
+    /// The parts.
+    pub split: Split,
+}
+
+/// Its owner took the split back; the other parts are deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SplitUndone {
+    /// What was said of the first part.
+    pub before: ExpenseDetails,
+    /// What is said now: the whole amount.
+    pub after: ExpenseDetails,
+}
+
+/// Its owner gave it a receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReceiptAttached {
+    /// Which receipt.
+    pub receipt: ReceiptId,
+    /// The SHA-256 of its bytes, in lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+/// Its receipt was taken away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReceiptDetached {
+    /// Which receipt.
+    pub receipt: ReceiptId,
+}
+
+/// Its owner said that suspected duplicates are none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DuplicatesDismissed {
+    /// The digests of the pairs, as in [`ExpenseState::distinct_from`].
+    pub distinct_from: Vec<String>,
 }
 
 /// Its owner changed what is said of it.
@@ -336,4 +419,9 @@ pub enum ExpenseChange {
     SubmissionExpired(SubmissionExpired),
     Reimbursed(Reimbursed),
     Deleted(Deleted),
+    ReceiptAttached(ReceiptAttached),
+    ReceiptDetached(ReceiptDetached),
+    DuplicatesDismissed(DuplicatesDismissed),
+    SplitUp(SplitUp),
+    SplitUndone(SplitUndone),
 }

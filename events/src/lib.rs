@@ -22,14 +22,15 @@ mod review;
 pub use catalogue::{EventBody, EventType, SOURCE, schemas};
 pub use envelope::{Actor, Cause, CorrelationId, Event, EventError, EventId, Metadata, Subject, SubjectType};
 pub use expense::{
-    ApprovalRequested, Approved, Category, ChangesRequested, Deleted, Drafted, Edited, ExpenseChange, ExpenseDetails,
-    ExpenseEvent, ExpenseState, ExpenseStatus, PaidBy, Reimbursed, Rejected, SubmissionExpired, Submitted, Withdrawn,
+    ApprovalRequested, Approved, Category, ChangesRequested, Deleted, Drafted, DuplicatesDismissed, Edited,
+    ExpenseChange, ExpenseDetails, ExpenseEvent, ExpenseState, ExpenseStatus, PaidBy, ReceiptAttached, ReceiptDetached,
+    Reimbursed, Rejected, Split, SplitUndone, SplitUp, SubmissionExpired, Submitted, Withdrawn,
 };
 pub use ids::{ExpenseId, IdError, PersonId, ReceiptId, ReportId, SubmissionId};
 pub use money::{Currency, Money, MoneyError};
 pub use person::{Delegation, PersonEvent, PersonState, Role};
 pub use policy::{PolicyEvent, PolicyState};
 pub use receipt::{
-    FailureReason, MediaType, ReceiptAnnounced, ReceiptFailed, ReceiptRead, ReceiptState, ReceiptStatus,
+    FailureReason, MediaType, ReceiptAnnounced, ReceiptDeleted, ReceiptFailed, ReceiptRead, ReceiptState, ReceiptStatus,
 };
 pub use review::{Doubt, ReadField, ReviewFinding};

@@ -58,6 +58,8 @@ pub enum ReceiptStatus {
     Read,
     /// Could not be read; the bytes stay and the expense can be entered by hand.
     Failed,
+    /// Deleted by its owner. The events stay.
+    Deleted,
 }
 
 impl fmt::Display for ReceiptStatus {
@@ -67,6 +69,7 @@ impl fmt::Display for ReceiptStatus {
             Self::Processing => "processing",
             Self::Read => "read",
             Self::Failed => "failed",
+            Self::Deleted => "deleted",
         })
     }
 }
@@ -174,7 +177,7 @@ pub struct ReceiptState {
     /// Why it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureReason>,
-    /// The expense drafted from it.
+    /// The expense drafted from it when it was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expense: Option<ExpenseId>,
     /// When it was announced.
@@ -204,4 +207,11 @@ pub struct ReceiptFailed {
     pub receipt: ReceiptState,
     /// Why.
     pub reason: FailureReason,
+}
+
+/// Its owner deleted a receipt: the file and everything made of it go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReceiptDeleted {
+    /// The receipt after it.
+    pub receipt: ReceiptState,
 }

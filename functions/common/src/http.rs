@@ -77,6 +77,20 @@ impl Request {
         self.path_parameters.get(name).and_then(|value| value.parse().ok()).ok_or_else(|| Problem::not_found(what))
     }
 
+    /// Whether the version that `If-Match` names is the current one. Without the header the current one is meant
+    /// (<https://www.rfc-editor.org/rfc/rfc9110#name-if-match>).
+    ///
+    /// # Errors
+    /// 412.
+    pub fn if_match(&self, version: impl std::fmt::Display) -> Result<(), Problem> {
+        match self.header("if-match") {
+            Some(wanted) if wanted.trim() != "*" && !wanted.split(',').any(|tag| tag.trim() == etag(&version)) => {
+                Err(Problem::precondition_failed())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The body as JSON; unknown fields are refused by the types themselves.
     ///
     /// # Errors
@@ -86,6 +100,17 @@ impl Request {
             return Err(Problem::bad_request("Send the body as application/json."));
         }
         serde_json::from_str(&self.body).map_err(|error| Problem::bad_request(format!("The body: {error}.")))
+    }
+
+    /// Refuses a body that says something where there is nothing to say: none, or an empty object.
+    ///
+    /// # Errors
+    /// 400.
+    pub fn no_body(&self) -> Result<(), Problem> {
+        let body = self.body.trim();
+        let empty = body.is_empty()
+            || serde_json::from_str::<serde_json::Map<String, Value>>(body).is_ok_and(|it| it.is_empty());
+        if empty { Ok(()) } else { Err(Problem::bad_request("This takes no body. Send none, or {}.")) }
     }
 
     /// The correlation id: the client's `x-correlation-id` where it is well formed, else the gateway's request id.
@@ -104,6 +129,11 @@ impl Request {
             causation_id: None,
         }
     }
+}
+
+/// The entity tag of a version.
+pub fn etag(version: impl std::fmt::Display) -> String {
+    format!("\"{version}\"")
 }
 
 /// A correlation id for what nobody asked for by a request.
@@ -158,14 +188,14 @@ impl Response {
     #[must_use]
     pub fn cors(self, origin: &str) -> Self {
         self.header("access-control-allow-origin", origin)
-            .header("access-control-expose-headers", "etag, location, x-correlation-id")
+            .header("access-control-expose-headers", "etag, location, idempotency-replayed, x-correlation-id")
             .header("vary", "origin")
     }
 
     /// The answer to a preflight request for the web client.
     pub fn preflight() -> Self {
         Self::new(204, "text/plain", "")
-            .header("access-control-allow-methods", "GET, POST, PUT, PATCH")
+            .header("access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE")
             .header(
                 "access-control-allow-headers",
                 "authorization, content-type, idempotency-key, if-match, x-correlation-id",

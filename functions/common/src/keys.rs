@@ -2,7 +2,11 @@
 //! that they serve. Nothing else in the workspace spells an attribute or index name.
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use slipstream_events::{EventId, ExpenseId, PersonId, ReceiptId, Role, Subject, SubjectType, SubmissionId};
+use slipstream_domain::merchant;
+use slipstream_events::{
+    EventId, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, PersonId, ReceiptId, ReportId, Role, Subject,
+    SubjectType, SubmissionId,
+};
 
 /// The partition key's attribute.
 pub const PK: &str = "PK";
@@ -54,14 +58,9 @@ pub fn receipt(id: ReceiptId) -> Key {
     key(subject_partition(SubjectType::Receipt, &id.to_string()), "RECEIPT")
 }
 
-/// The mark that these bytes were uploaded by this owner.
-pub fn hash(sha256: &str, owner: PersonId, receipt: ReceiptId) -> Key {
-    key(format!("HASH#{sha256}"), format!("{owner}#{receipt}"))
-}
-
 /// Who is having these bytes read, while someone is.
 pub fn analysis(sha256: &str) -> Key {
-    key(format!("HASH#{sha256}"), "ANALYSIS")
+    key(same_file(sha256), "ANALYSIS")
 }
 
 /// What a person does with a merchant, by the merchant's key ([`slipstream_domain::merchant::key`]).
@@ -114,11 +113,11 @@ pub fn delivery_sweep() -> Key {
 pub enum Index {
     /// Expenses by owner and date; people by role.
     Owner,
-    /// Pending steps by approver and due date; people by mail address.
+    /// Pending steps by approver and due date; expenses by owner, status and date; people by mail address.
     Approver,
     /// Work that is not finished.
     Open,
-    /// Events by day.
+    /// Events by day; expenses by month, status and date.
     Day,
 }
 
@@ -170,14 +169,121 @@ pub fn instant(at: Timestamp) -> String {
     format!("{at:.6}")
 }
 
-/// Expenses of an owner, by the time they were drafted.
+/// Expenses of an owner, by date.
 pub fn expenses_of(owner: PersonId) -> String {
     format!("OWNER#{owner}")
 }
 
-/// Where an expense stands among its owner's.
-pub fn expense_of_owner(owner: PersonId, created_at: Timestamp, id: ExpenseId) -> Entry {
-    Entry { index: Index::Owner, pk: expenses_of(owner), sk: format!("{}#{id}", instant(created_at)) }
+/// Expenses of an owner that stand at `status`, by date.
+pub fn expenses_of_status(owner: PersonId, status: ExpenseStatus) -> String {
+    format!("OWNER#{owner}#{status}")
+}
+
+/// Everyone's expenses of a month (`yyyy-mm`) that stand at `status`, by date. Drafts are in none.
+pub fn expenses_of_month(month: &str, status: ExpenseStatus) -> String {
+    format!("MONTH#{month}#{status}")
+}
+
+/// The date by which an expense is listed: the receipt's; while there is none, the day on which it was made (UTC).
+pub fn listed_on(state: &ExpenseState) -> Date {
+    state.details.date.unwrap_or_else(|| state.created_at.to_zoned(TimeZone::UTC).date())
+}
+
+/// The first sort key of a date in an index of expenses.
+pub fn from_date(date: Date) -> String {
+    date.to_string()
+}
+
+/// The last sort key of a date in an index of expenses.
+pub fn until_date(date: Date) -> String {
+    // Ids are lower-case letters, digits and an underscore, all before a tilde.
+    format!("{date}#~")
+}
+
+/// Where an expense stands: among its owner's, all and by status; among open work while it waits for a decision; and
+/// from its first submission on among everyone's of the month.
+pub fn expense_entries(state: &ExpenseState) -> Vec<Entry> {
+    let status = state.status;
+    if status == ExpenseStatus::Deleted {
+        return Vec::new();
+    }
+    let date = listed_on(state);
+    let sk = format!("{date}#{}", state.id);
+    let mut entries = vec![
+        Entry { index: Index::Owner, pk: expenses_of(state.owner), sk: sk.clone() },
+        Entry { index: Index::Approver, pk: expenses_of_status(state.owner, status), sk: sk.clone() },
+    ];
+    if status == ExpenseStatus::Submitted {
+        entries.push(Open::Submission.entry(state.updated_at, &state.id.to_string()));
+    }
+    if status != ExpenseStatus::Draft {
+        let month = date.strftime("%Y-%m").to_string();
+        entries.push(Entry { index: Index::Day, pk: expenses_of_month(&month, status), sk });
+    }
+    entries
+}
+
+/// An item that follows an expense: it is there while the expense says what the key says, and goes in the transaction
+/// that makes it say something else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// Where it stands.
+    pub key: Key,
+    /// Whether one expense at a time may have it.
+    pub exclusive: bool,
+}
+
+/// The partition of the expenses that were made of the same bytes.
+pub fn same_file(sha256: &str) -> String {
+    format!("HASH#{sha256}")
+}
+
+/// The partition of the expenses that look like the same purchase: merchant (by its key), date, currency and amount as
+/// on the receipt. `None` while something of it is not known.
+pub fn same_purchase(details: &ExpenseDetails) -> Option<String> {
+    let merchant = merchant::key(details.merchant.as_deref()?);
+    let amount = details.original_amount.or(details.amount)?;
+    let date = details.date?;
+    (!merchant.is_empty()).then(|| format!("LIKELY#{merchant}#{date}#{}#{}", amount.currency, amount.minor_units))
+}
+
+/// The partition of a report and of the marks of the expenses in it.
+pub fn report_partition(report: ReportId) -> String {
+    format!("REPORT#{report}")
+}
+
+/// What the sort key of an expense's mark begins with.
+pub const MARK_PREFIX: &str = "EXPENSE#";
+
+/// Which expense has the receipt. Of the parts of a split it is the first.
+pub fn receipt_use(receipt: ReceiptId) -> Key {
+    key(subject_partition(SubjectType::Receipt, &receipt.to_string()), "USE")
+}
+
+/// The marks of an expense.
+pub fn marks(state: &ExpenseState) -> Vec<Mark> {
+    let mut marks = Vec::new();
+    if state.status == ExpenseStatus::Deleted {
+        return marks;
+    }
+    let mut mark = |pk: String| {
+        marks.push(Mark { key: key(pk, format!("{MARK_PREFIX}{}", state.id)), exclusive: false });
+    };
+    if state.status != ExpenseStatus::Rejected {
+        state.receipt_sha256.as_deref().map(same_file).into_iter().for_each(&mut mark);
+        same_purchase(&state.details).into_iter().for_each(&mut mark);
+    }
+    state.details.report.map(report_partition).into_iter().for_each(&mut mark);
+    let holds = state.split.as_ref().is_none_or(|split| split.of == state.id);
+    if let Some(receipt) = state.receipt.filter(|_| holds) {
+        marks.push(Mark { key: receipt_use(receipt), exclusive: true });
+    }
+    marks
+}
+
+/// The answer to a request that named an idempotency key.
+pub fn idempotency(person: PersonId, key_of_client: &str) -> Key {
+    key(format!("IDEMPOTENCY#{person}#{key_of_client}"), "ANSWER")
 }
 
 /// People with a role.
@@ -222,6 +328,8 @@ pub enum Open {
     Submission,
     /// A step that is decided while its execution still waits.
     Resumption,
+    /// A receipt that was deleted while its files are still there.
+    Erasure,
 }
 
 impl Open {
@@ -231,6 +339,7 @@ impl Open {
             Self::Receipt => "OPEN#receipt",
             Self::Submission => "OPEN#submission",
             Self::Resumption => "OPEN#resumption",
+            Self::Erasure => "OPEN#erasure",
         }
     }
 
@@ -261,6 +370,51 @@ mod tests {
         let late: Timestamp = "2026-03-12T12:30:05.1Z".parse().unwrap();
         assert!(instant(early) < instant(late));
         assert_eq!(instant(early).len(), instant(late).len());
+    }
+
+    #[test]
+    fn an_expense_stands_where_it_is_looked_for_and_nowhere_else() {
+        use slipstream_events::{Currency, Money};
+        let owner: PersonId = "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a11".parse().unwrap();
+        let mut state = ExpenseState {
+            id: ExpenseId::derived_from(&["x"]),
+            version: 1,
+            owner,
+            status: ExpenseStatus::Draft,
+            details: ExpenseDetails {
+                merchant: Some("Café Lindenhof GmbH".to_owned()),
+                amount: Some(Money::new(2340, Currency::EUR)),
+                ..ExpenseDetails::default()
+            },
+            receipt: Some(ReceiptId::derived_from(&["x"])),
+            receipt_sha256: Some("00ff".to_owned()),
+            review: Vec::new(),
+            distinct_from: Vec::new(),
+            split: None,
+            submission: 0,
+            created_at: "2026-03-12T23:30:00Z".parse().unwrap(),
+            updated_at: Timestamp::UNIX_EPOCH,
+        };
+        let indexes = |state: &ExpenseState| expense_entries(state).iter().map(|entry| entry.index).collect::<Vec<_>>();
+        let marked = |state: &ExpenseState| marks(state).into_iter().map(|mark| mark.key.pk).collect::<Vec<_>>();
+        let receipt = receipt_use(ReceiptId::derived_from(&["x"])).pk;
+        assert_eq!(indexes(&state), [Index::Owner, Index::Approver], "a draft is its owner's affair");
+        assert_eq!(expense_entries(&state)[0].sk, format!("2026-03-12#{}", state.id));
+        assert_eq!(marked(&state), ["HASH#00ff", &receipt], "without a date there is no likely duplicate");
+        state.details.date = Some(jiff::civil::date(2026, 2, 28));
+        state.status = ExpenseStatus::Submitted;
+        assert_eq!(indexes(&state), [Index::Owner, Index::Approver, Index::Open, Index::Day]);
+        assert_eq!(expense_entries(&state)[3].pk, "MONTH#2026-02#submitted");
+        assert_eq!(marked(&state), ["HASH#00ff", "LIKELY#cafélindenhof#2026-02-28#EUR#2340", &receipt]);
+        state.status = ExpenseStatus::Rejected;
+        assert_eq!(marked(&state), [receipt], "a rejected expense is nobody's duplicate");
+        state.status = ExpenseStatus::Deleted;
+        assert_eq!((indexes(&state).len(), marks(&state).len()), (0, 0));
+        let date = jiff::civil::date(2026, 2, 28);
+        let sk = format!("{date}#{}", state.id);
+        assert!(
+            from_date(date) < sk && sk < until_date(date) && until_date(date) < from_date(date.tomorrow().unwrap())
+        );
     }
 
     #[test]

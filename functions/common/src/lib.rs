@@ -7,6 +7,8 @@
 //! - [`records`]: the items of the main table beside events;
 //! - [`store`]: changes of expenses, receipts, people and policy, each with its event in the same transaction;
 //! - [`http`], [`problem`], [`caller`]: API Gateway requests and RFC 9457 problems;
+//! - [`act`]: what a request asks for, carried out once; [`page`]: lists by page;
+//! - [`duplicates`]: expenses that may be claimed twice;
 //! - [`bus`], [`execution`]: the event bus and the approval state machine;
 //! - [`queue`]: batches of queue messages, record by record.
 //!
@@ -14,13 +16,16 @@
 //!
 //! To test: `cargo test -p slipstream-common`; the table's real behaviour is tested end to end in `tests/`.
 
+pub mod act;
 pub mod bus;
 pub mod caller;
+pub mod duplicates;
 pub mod execution;
 pub mod guard;
 pub mod http;
 pub mod keys;
 pub mod metrics;
+pub mod page;
 pub mod problem;
 pub mod queue;
 pub mod records;

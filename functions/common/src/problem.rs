@@ -87,7 +87,7 @@ impl Problem {
 
     /// 412: the version that `If-Match` names is not the current one.
     pub fn precondition_failed() -> Self {
-        let detail = "The expense has changed since you read it. Read it again and repeat the edit.";
+        let detail = "It has changed since you read it. Read it again and repeat the change.";
         Self::new(412, "version-mismatch", "Changed meanwhile", detail)
     }
 
@@ -124,6 +124,9 @@ impl From<Rejection> for Problem {
             }
             Rejection::Invalid(problems) => Self::invalid_fields(problems.into_iter().map(Into::into).collect()),
             Rejection::OwnExpense => Self::forbidden("own-expense", detail),
+            Rejection::NothingOwed => Self::conflict("nothing-owed", detail),
+            Rejection::Receipt(_) => Self::conflict("receipt", detail),
+            Rejection::Split(_) => Self::conflict("split", detail),
         }
     }
 }

@@ -1,9 +1,12 @@
 //! The items of the main table that hold state beside events. Each is what its key in [`crate::keys`] leads to.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use slipstream_events::{
-    Category, Event, ExpenseState, PersonId, PersonState, PolicyState, ReceiptState, ReceiptStatus, SubmissionId,
+    Category, Event, ExpenseId, ExpenseState, PersonId, PersonState, PolicyState, ReceiptId, ReceiptState,
+    ReceiptStatus, SubmissionId,
 };
 
 use crate::{
@@ -53,6 +56,15 @@ pub struct ReceiptRecord {
     /// When the upload was first seen by the processing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uploaded_at: Option<Timestamp>,
+    /// How often it was announced anew after it had been deleted: each time it drafts another expense.
+    #[serde(default)]
+    pub generation: u32,
+    /// When it was deleted; its files are gone soon after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
+    /// When its files were gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased_at: Option<Timestamp>,
 }
 
 /// The right to work on something alone, until it ends.
@@ -85,25 +97,79 @@ impl ReceiptRecord {
         }
     }
 
-    /// The item, standing in the index of open work while it is not finished.
+    /// The expense that its reading drafts: one, however often it is delivered.
+    pub fn drafted_expense(&self) -> ExpenseId {
+        let (id, generation) = (self.state.id.to_string(), self.generation.to_string());
+        ExpenseId::derived_from(&["receipt", &id, &generation])
+    }
+
+    /// The item, standing in the index of open work while it is not finished, or deleted and its files are not gone.
     ///
     /// # Errors
     /// [`StoreError::Shape`].
     pub fn to_item(&self) -> Result<Item, StoreError> {
-        let open = matches!(self.state.status, ReceiptStatus::AwaitingUpload | ReceiptStatus::Processing);
-        item(self, open.then(|| Open::Receipt.entry(self.announced_at, &self.state.id.to_string())))
+        let id = self.state.id.to_string();
+        let open = match self.state.status {
+            ReceiptStatus::AwaitingUpload | ReceiptStatus::Processing => {
+                Some(Open::Receipt.entry(self.announced_at, &id))
+            }
+            ReceiptStatus::Deleted if self.erased_at.is_none() => {
+                Some(Open::Erasure.entry(self.deleted_at.unwrap_or(self.announced_at), &id))
+            }
+            _ => None,
+        };
+        item(self, open)
     }
 }
 
-/// The expense's item, standing among its owner's and, while it waits for a decision, among open work.
+/// The expense's item, with its places in the indexes ([`keys::expense_entries`]).
 ///
 /// # Errors
 /// [`StoreError::Shape`].
 pub fn expense_item(state: &ExpenseState) -> Result<Item, StoreError> {
-    use slipstream_events::ExpenseStatus::{Deleted, Submitted};
-    let listed = (state.status != Deleted).then(|| keys::expense_of_owner(state.owner, state.created_at, state.id));
-    let open = (state.status == Submitted).then(|| Open::Submission.entry(state.updated_at, &state.id.to_string()));
-    item(state, listed.into_iter().chain(open))
+    item(state, keys::expense_entries(state))
+}
+
+/// An item that follows an expense ([`keys::Mark`]).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkRecord {
+    /// Which expense.
+    pub expense: ExpenseId,
+    /// Whose it is.
+    pub owner: PersonId,
+    /// The receipt it has, or shares with the other parts of a split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<ReceiptId>,
+    /// The expense of which it is a part, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split_of: Option<ExpenseId>,
+}
+
+impl MarkRecord {
+    /// What the marks of an expense say.
+    pub fn of(state: &ExpenseState) -> Self {
+        Self {
+            expense: state.id,
+            owner: state.owner,
+            receipt: state.receipt,
+            split_of: state.split.as_ref().map(|split| split.of),
+        }
+    }
+}
+
+/// The answer to a request that named an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerRecord {
+    /// SHA-256 of method, path and body of the request, in hexadecimal digits.
+    pub fingerprint: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: BTreeMap<String, String>,
+    /// The body.
+    pub body: String,
+    /// Until when it is given, in seconds since 1970; also the item's time to live.
+    pub expires_at: i64,
 }
 
 /// An event in the table: the outbox entry and the audit trail. It is never changed.
@@ -287,7 +353,7 @@ impl GuardRecord {
 
 #[cfg(test)]
 mod tests {
-    use slipstream_events::{MediaType, ReceiptId, Role};
+    use slipstream_events::{MediaType, Role};
 
     use super::*;
 
@@ -319,6 +385,9 @@ mod tests {
             pages: 0,
             page_count: 0,
             uploaded_at: None,
+            generation: 0,
+            deleted_at: None,
+            erased_at: None,
         };
         let item = receipt.to_item().unwrap();
         assert!(item.contains_key("GSI3PK"), "unfinished work is in the index of open work");

@@ -9,14 +9,16 @@ use slipstream_domain::{
 };
 use slipstream_events::{
     Actor, Category, Cause, Event, EventBody, ExpenseChange, ExpenseId, ExpenseState, FailureReason, PersonEvent,
-    PersonId, PolicyEvent, PolicyState, ReceiptFailed, ReceiptId, ReceiptStatus, Role, Subject, SubmissionId,
+    PersonId, PolicyEvent, PolicyState, ReceiptDeleted, ReceiptFailed, ReceiptId, ReceiptStatus, Role, Subject,
+    SubmissionId,
 };
 
 use crate::{
     http::new_correlation_id,
     keys::{self, Index, Key, Open},
     records::{
-        ClaimRecord, EventRecord, HabitRecord, PersonRecord, ReceiptRecord, StepRecord, expense_item, policy_item,
+        ClaimRecord, EventRecord, HabitRecord, MarkRecord, PersonRecord, ReceiptRecord, StepRecord, expense_item,
+        policy_item,
     },
     table::{Condition, IndexQuery, StoreError, Table, Transaction, item, text},
 };
@@ -143,6 +145,15 @@ impl Store {
         self.table.get(&keys::policy(version)).await
     }
 
+    /// The expense that has the receipt, if one has.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn receipt_use(&self, receipt: ReceiptId) -> Result<Option<ExpenseId>, StoreError> {
+        let mark: Option<MarkRecord> = self.table.get(&keys::receipt_use(receipt)).await?;
+        Ok(mark.map(|mark| mark.expense))
+    }
+
     /// A subject's events, oldest first.
     ///
     /// # Errors
@@ -227,9 +238,8 @@ impl Store {
     }
 }
 
-/// Adds `change` of an expense to a transaction: the expense on condition of its version, the event, and what there is
-/// to learn from a correction. Returns
-/// the expense after it, and the event.
+/// Adds `change` of an expense to a transaction: the expense on condition of its version, the marks that follow it, the
+/// event, and what there is to learn from a correction. Returns the expense after it, and the event.
 ///
 /// # Errors
 /// [`ChangeError`].
@@ -247,9 +257,34 @@ pub fn add_expense_change(
     }
     let condition = before.map_or_else(Condition::absent, |before| Condition::version(before.version));
     transaction.put(&keys::expense(after.id), expense_item(&after)?, Some(condition));
+    add_marks(transaction, before, &after)?;
     let event = Event::new(Subject::expense(&after), EventBody::of_expense(change, after.clone()), cause);
     add_event(transaction, &event)?;
     Ok((after, event))
+}
+
+/// Lets the marks of an expense follow it.
+fn add_marks(
+    transaction: &mut Transaction,
+    before: Option<&ExpenseState>,
+    after: &ExpenseState,
+) -> Result<(), StoreError> {
+    let (old, new) = (before.map(keys::marks).unwrap_or_default(), keys::marks(after));
+    let record = MarkRecord::of(after);
+    for mark in old.iter().filter(|mark| !new.contains(mark)) {
+        transaction.delete(&mark.key, Condition::default());
+    }
+    let said_before = before.map(MarkRecord::of);
+    for mark in new.iter().filter(|mark| said_before.as_ref() != Some(&record) || !old.contains(mark)) {
+        let condition = mark.exclusive.then(|| {
+            Condition::new("attribute_not_exists(#pk) OR #expense = :expense")
+                .name("#pk", keys::PK)
+                .name("#expense", "expense")
+                .value(":expense", text(after.id))
+        });
+        transaction.put(&mark.key, item(&record, [])?, condition);
+    }
+    Ok(())
 }
 
 /// Adds a receipt's change to a transaction: the receipt on `condition`, and its event.
@@ -287,6 +322,24 @@ pub fn add_receipt_failure(
     after.state.failure = Some(reason);
     let body = EventBody::ReceiptFailed(Box::new(ReceiptFailed { receipt: after.state.clone(), reason }));
     add_receipt_change(transaction, &after, condition, body, cause)
+}
+
+/// Adds the deletion of a receipt to a transaction. From then on it does not exist for its owner; the sweeper erases
+/// its files.
+///
+/// # Errors
+/// [`ChangeError`].
+pub fn add_receipt_deletion(
+    transaction: &mut Transaction,
+    before: &ReceiptRecord,
+    cause: &Cause,
+) -> Result<(), ChangeError> {
+    let mut after = ReceiptRecord { deleted_at: Some(cause.at), erased_at: None, ..before.clone() };
+    after.state.version += 1;
+    after.state.status = ReceiptStatus::Deleted;
+    let body = EventBody::ReceiptDeleted(Box::new(ReceiptDeleted { receipt: after.state.clone() }));
+    add_receipt_change(transaction, &after, Condition::version(before.state.version), body, cause)?;
+    Ok(())
 }
 
 /// The cause of what the part `name` of the system does with a receipt.

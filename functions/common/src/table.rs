@@ -7,7 +7,9 @@ use aws_sdk_dynamodb::{
     Client,
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
-    types::{AttributeValue, CancellationReason, Delete, Put, TransactWriteItem, Update},
+    types::{
+        AttributeValue, CancellationReason, ConditionCheck, Delete, KeysAndAttributes, Put, TransactWriteItem, Update,
+    },
 };
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
@@ -122,6 +124,15 @@ impl Table {
         query: &IndexQuery,
         start: Option<Item>,
     ) -> Result<Page<T>, StoreError> {
+        let page = self.query_items(query, start).await?;
+        Ok(Page { items: serde_dynamo::from_items(page.items)?, next: page.next })
+    }
+
+    /// A page of an index, as the items are. Indexes are eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn query_items(&self, query: &IndexQuery, start: Option<Item>) -> Result<Page<Item>, StoreError> {
         let sort = match (&query.from, &query.until) {
             (Some(_), Some(_)) => " AND #sk BETWEEN :from AND :until",
             (Some(_), None) => " AND #sk >= :from",
@@ -148,8 +159,38 @@ impl Table {
             }
         }
         let answer = request.send().await.map_err(unavailable)?;
-        let items = answer.items.unwrap_or_default();
-        Ok(Page { items: serde_dynamo::from_items(items)?, next: answer.last_evaluated_key })
+        Ok(Page { items: answer.items.unwrap_or_default(), next: answer.last_evaluated_key })
+    }
+
+    /// The items at `keys` (strongly consistent), in no order; those that do not exist are left out. A hundred a call.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn batch_get<T: DeserializeOwned>(&self, keys: &[Key]) -> Result<Vec<T>, StoreError> {
+        let mut all = Vec::new();
+        for chunk in keys.chunks(MAX_BATCH) {
+            let mut wanted: Vec<Item> = chunk.iter().map(key_item).collect();
+            let mut attempt = 0;
+            while !wanted.is_empty() {
+                if attempt > 0 {
+                    pause(attempt).await;
+                }
+                if attempt > MAX_CONFLICTS {
+                    return Err(StoreError::Unavailable("keys stayed unprocessed".to_owned()));
+                }
+                attempt += 1;
+                let keys = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build();
+                // The builder fails only without keys; they are given.
+                let keys = keys.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+                let answer = self.client.batch_get_item().request_items(&self.name, keys).send().await;
+                let answer = answer.map_err(unavailable)?;
+                let found = answer.responses.and_then(|mut tables| tables.remove(&self.name)).unwrap_or_default();
+                all.extend(serde_dynamo::from_items::<_, T>(found)?);
+                let left = answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name));
+                wanted = left.map(|left| left.keys).unwrap_or_default();
+            }
+        }
+        Ok(all)
     }
 
     /// Everything in an index's partition, page by page.
@@ -177,26 +218,51 @@ impl Table {
         let mut all = Vec::new();
         let mut start = None;
         loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
-                .expression_attribute_names("#pk", PK)
-                .expression_attribute_names("#sk", SK)
-                .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
-                .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
-                .consistent_read(true)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(unavailable)?;
-            all.extend(serde_dynamo::from_items(answer.items.unwrap_or_default())?);
-            start = answer.last_evaluated_key;
+            let (items, next) = self.prefixed(pk, prefix, None, start).await?;
+            all.extend(items);
+            start = next;
             if start.is_none() {
                 return Ok(all);
             }
         }
+    }
+
+    /// The first items, at most `limit`, of one partition whose sort key begins with `prefix`, as they are now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn beginning_with<T: DeserializeOwned>(
+        &self,
+        pk: &str,
+        prefix: &str,
+        limit: i32,
+    ) -> Result<Vec<T>, StoreError> {
+        Ok(self.prefixed(pk, prefix, Some(limit), None).await?.0)
+    }
+
+    async fn prefixed<T: DeserializeOwned>(
+        &self,
+        pk: &str,
+        prefix: &str,
+        limit: Option<i32>,
+        start: Option<Item>,
+    ) -> Result<(Vec<T>, Option<Item>), StoreError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#sk", SK)
+            .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
+            .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
+            .consistent_read(true)
+            .set_limit(limit)
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        Ok((serde_dynamo::from_items(answer.items.unwrap_or_default())?, answer.last_evaluated_key))
     }
 
     /// Carries out all writes or none. A conflict with another transaction is tried again.
@@ -227,8 +293,7 @@ impl Table {
                 Verdict::Condition(failed) => return Err(StoreError::Condition(failed)),
                 Verdict::Again if attempt < MAX_CONFLICTS => {
                     attempt += 1;
-                    let ceiling = 20u64 << attempt;
-                    tokio::time::sleep(Duration::from_millis(rand::random_range(5..ceiling))).await;
+                    pause(attempt).await;
                 }
                 Verdict::Again | Verdict::Other => return Err(unavailable(error)),
             }
@@ -238,6 +303,18 @@ impl Table {
 
 /// How often a transaction that conflicts with another is tried again: about two seconds in all.
 const MAX_CONFLICTS: u32 = 6;
+/// The most keys of a `BatchGetItem`.
+const MAX_BATCH: usize = 100;
+
+/// Waits before attempt `attempt`, with full jitter.
+async fn pause(attempt: u32) {
+    let ceiling = 20u64 << attempt;
+    tokio::time::sleep(Duration::from_millis(rand::random_range(5..ceiling))).await;
+}
+
+fn key_item(key: &Key) -> Item {
+    HashMap::from([(PK.to_owned(), text(&key.pk)), (SK.to_owned(), text(&key.sk))])
+}
 
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
@@ -324,11 +401,11 @@ enum Write {
     Put { item: Item, condition: Option<Condition> },
     Update { key: Key, update: String, condition: Condition },
     Delete { key: Key, condition: Condition },
+    Check { key: Key, condition: Condition },
 }
 
 impl Write {
     fn into_item(self, table: &str) -> TransactWriteItem {
-        let key_of = |key: Key| HashMap::from([(PK.to_owned(), text(key.pk)), (SK.to_owned(), text(key.sk))]);
         let some = |map: HashMap<String, String>| (!map.is_empty()).then_some(map);
         let values = |map: Item| (!map.is_empty()).then_some(map);
         let item = TransactWriteItem::builder();
@@ -347,7 +424,7 @@ impl Write {
             Self::Update { key, update, condition } => {
                 let update = Update::builder()
                     .table_name(table)
-                    .set_key(Some(key_of(key)))
+                    .set_key(Some(key_item(&key)))
                     .update_expression(update)
                     .set_condition_expression(Some(condition.expression).filter(|expression| !expression.is_empty()))
                     .set_expression_attribute_names(some(condition.names))
@@ -357,11 +434,20 @@ impl Write {
             Self::Delete { key, condition } => {
                 let delete = Delete::builder()
                     .table_name(table)
-                    .set_key(Some(key_of(key)))
+                    .set_key(Some(key_item(&key)))
                     .set_condition_expression(Some(condition.expression).filter(|expression| !expression.is_empty()))
                     .set_expression_attribute_names(some(condition.names))
                     .set_expression_attribute_values(values(condition.values));
                 item.set_delete(delete.build().ok())
+            }
+            Self::Check { key, condition } => {
+                let check = ConditionCheck::builder()
+                    .table_name(table)
+                    .set_key(Some(key_item(&key)))
+                    .condition_expression(condition.expression)
+                    .set_expression_attribute_names(some(condition.names))
+                    .set_expression_attribute_values(values(condition.values));
+                item.set_condition_check(check.build().ok())
             }
         }
         .build()
@@ -390,6 +476,21 @@ impl Transaction {
     /// Deletes an item.
     pub fn delete(&mut self, key: &Key, condition: Condition) {
         self.writes.push(Write::Delete { key: key.clone(), condition });
+    }
+
+    /// Lets the writes happen only if `condition` holds of an item that they do not touch.
+    pub fn check(&mut self, key: &Key, condition: Condition) {
+        self.writes.push(Write::Check { key: key.clone(), condition });
+    }
+
+    /// How many writes and checks it has; a transaction takes at most 100.
+    pub fn len(&self) -> usize {
+        self.writes.len()
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty()
     }
 }
 

@@ -148,7 +148,10 @@ mod tests {
                 ..ExpenseDetails::default()
             },
             receipt: None,
+            receipt_sha256: None,
             review: Vec::new(),
+            distinct_from: Vec::new(),
+            split: None,
             submission: 1,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,

@@ -30,7 +30,7 @@ use slipstream_common::{
     records::{Lease, ReceiptRecord},
     settings::{Settings, SettingsError},
     store::{ChangeError, Store, add_expense_change, add_receipt_change, add_receipt_failure, receipt_cause},
-    table::{Condition, StoreError, Table, Transaction, item, number, text},
+    table::{Condition, StoreError, Table, Transaction, number, text},
 };
 use slipstream_domain::{
     analysis::Analysis,
@@ -38,7 +38,7 @@ use slipstream_domain::{
     expense::{Command, decide},
     reading::{self, Reading},
 };
-use slipstream_events::{Cause, Currency, EventBody, ExpenseId, FailureReason, ReceiptId, ReceiptRead, ReceiptStatus};
+use slipstream_events::{Cause, Currency, Drafted, EventBody, FailureReason, ReceiptRead, ReceiptStatus};
 use textract::ReadingError;
 
 /// How long a reader may work on a receipt before another may take over; longer than the function's timeout, so
@@ -309,7 +309,7 @@ impl Processor {
                 tracing::info!(%reason, "the receipt cannot be read");
             }
             Ok(reading) => {
-                let expense = expense_of(before.state.id);
+                let expense = before.drafted_expense();
                 let mut after = ReceiptRecord { lease: None, ..before.clone() };
                 after.state.version += 1;
                 after.state.status = ReceiptStatus::Read;
@@ -319,22 +319,21 @@ impl Processor {
                 let body = ReceiptRead { receipt: after.state.clone(), duration_ms };
                 let body = EventBody::ReceiptRead(Box::new(body));
                 let event = add_receipt_change(&mut transaction, &after, condition, body, &cause)?;
-                let command = Command::Draft {
+                let drafted = Drafted {
                     id: expense,
                     owner: before.state.owner,
                     details: reading.details(),
                     receipt: Some(before.state.id),
+                    receipt_sha256: Some(before.state.sha256.clone()),
                     review: reading.review,
+                    split: None,
                 };
-                let change = decide(None, command).map_err(ChangeError::from)?;
+                let change = decide(None, Command::Draft(Box::new(drafted))).map_err(ChangeError::from)?;
                 let cause = Cause { causation_id: Some(event.metadata.id.to_string()), ..cause };
                 add_expense_change(&mut transaction, None, change, &cause)?;
                 tracing::info!(expense.id = %expense, duration_ms, "drafted");
             }
         }
-        let (owner, id) = (before.state.owner, before.state.id);
-        let mark = keys::hash(&before.state.sha256, owner, id);
-        transaction.put(&mark, item(&serde_json::json!({ "owner": owner, "receipt": id }), [])?, None);
         match self.store.table.commit(transaction).await {
             Ok(()) => Ok(()),
             Err(StoreError::Condition(_)) => match self.store.receipt(before.state.id).await? {
@@ -344,9 +343,4 @@ impl Processor {
             Err(error) => Err(error.into()),
         }
     }
-}
-
-/// The expense that is drafted from a receipt. One receipt, one expense, however often it is delivered.
-fn expense_of(receipt: ReceiptId) -> ExpenseId {
-    ExpenseId::derived_from(&["receipt", &receipt.to_string()])
 }

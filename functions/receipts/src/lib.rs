@@ -17,17 +17,20 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use slipstream_common::{
-    Fault, caller,
+    Fault,
+    act::act,
+    caller,
     http::{Request, Response, serve},
     keys,
     problem::{FieldError, Problem},
     records::ReceiptRecord,
     settings::{Settings, SettingsError},
-    store::{ChangeError, Store, add_receipt_change},
+    store::{ChangeError, Store, add_expense_change, add_receipt_change, add_receipt_deletion},
     table::{Condition, StoreError, Table, Transaction, number},
 };
 use slipstream_domain::{
     category::Suggestion,
+    expense::{Command, decide},
     reading::{ReadReceipt, Reading},
 };
 use slipstream_events::{
@@ -158,7 +161,7 @@ impl View {
             size_bytes: state.size_bytes,
             media_type: state.media_type,
             created_at: state.created_at,
-            expense_id: state.expense,
+            expense_id: None,
             failure: state.failure.map(|reason| Failure { reason, message: reason.message() }),
             views: BTreeMap::new(),
             pages: Vec::new(),
@@ -216,6 +219,7 @@ impl Receipts {
             match (request.http_method.as_str(), request.resource.as_str()) {
                 ("POST", "/receipts") => self.announce(caller.state.id, &request).await,
                 ("GET", "/receipts/{receipt_id}") => self.read(caller.state.id, &request).await,
+                ("DELETE", "/receipts/{receipt_id}") => self.delete(caller.state.id, &request).await,
                 ("GET", "/receipts/{receipt_id}/reading") => self.reading(caller.state.id, &request).await,
                 _ => Err(Problem::method_not_allowed()),
             }
@@ -233,13 +237,18 @@ impl Receipts {
         let known = self.store.receipt(id).await?;
         let is_new = known.is_none();
         let record = match known {
+            Some(record) if record.state.status == ReceiptStatus::Deleted => {
+                self.register(id, owner, Some(record), &announcement, &request.cause(owner)).await?
+            }
             Some(record) if awaited(&record) => self.announce_again(record, &announcement).await?,
             Some(record) => record,
-            None => self.register(id, owner, &announcement, &request.cause(owner)).await?,
+            None => self.register(id, owner, None, &announcement, &request.cause(owner)).await?,
         };
         // Once the bytes are there, no ticket: the same upload twice is harmless.
         let upload = if awaited(&record) { Some(self.ticket(&record).await?) } else { None };
-        let answer = Answer { receipt: View::new(&record), upload };
+        let mut receipt = View::new(&record);
+        receipt.expense_id = self.store.receipt_use(id).await?;
+        let answer = Answer { receipt, upload };
         let status = if is_new { 201 } else { 200 };
         Ok(Response::json(status, &answer).header("location", format!("receipts/{id}")))
     }
@@ -270,18 +279,21 @@ impl Receipts {
         }
     }
 
-    /// Writes the announced receipt, or finds that the same request has done so at the same time.
+    /// Writes the announced receipt, anew where it was deleted, or finds that the same request has done so at the same
+    /// time.
     async fn register(
         &self,
         id: ReceiptId,
         owner: PersonId,
+        deleted: Option<ReceiptRecord>,
         announcement: &Announcement,
         cause: &Cause,
     ) -> Result<ReceiptRecord, Problem> {
+        let version = deleted.as_ref().map_or(0, |deleted| deleted.state.version) + 1;
         let record = ReceiptRecord {
             state: ReceiptState {
                 id,
-                version: 1,
+                version,
                 owner,
                 status: ReceiptStatus::AwaitingUpload,
                 sha256: announcement.sha256.clone(),
@@ -300,10 +312,14 @@ impl Receipts {
             pages: 0,
             page_count: 0,
             uploaded_at: None,
+            generation: deleted.as_ref().map_or(0, |deleted| deleted.generation + 1),
+            deleted_at: None,
+            erased_at: None,
         };
+        let condition = deleted.map_or_else(Condition::absent, |deleted| Condition::version(deleted.state.version));
         let body = EventBody::ReceiptAnnounced(Box::new(ReceiptAnnounced { receipt: record.state.clone() }));
         let mut transaction = Transaction::default();
-        add_receipt_change(&mut transaction, &record, Condition::absent(), body, cause)?;
+        add_receipt_change(&mut transaction, &record, condition, body, cause)?;
         match self.store.table.commit(transaction).await.map_err(ChangeError::from) {
             Ok(()) => Ok(record),
             Err(error) if error.is_conflict() => {
@@ -342,6 +358,7 @@ impl Receipts {
     async fn read(&self, owner: PersonId, request: &Request) -> Result<Response, Problem> {
         let record = self.own(owner, request).await?;
         let mut view = View::new(&record);
+        view.expense_id = self.store.receipt_use(record.state.id).await?;
         if matches!(record.state.status, ReceiptStatus::Read | ReceiptStatus::Failed) {
             view.views.insert("original", self.view(record.object_key(ORIGINAL)).await?);
         }
@@ -360,8 +377,39 @@ impl Receipts {
     /// The caller's receipt that the path names.
     async fn own(&self, owner: PersonId, request: &Request) -> Result<ReceiptRecord, Problem> {
         let id: ReceiptId = request.path("receipt_id", "receipt")?;
-        let record = self.store.receipt(id).await?.filter(|record| record.state.owner == owner);
-        record.ok_or_else(|| Problem::not_found("receipt"))
+        let record = self.store.receipt(id).await?;
+        let visible =
+            |record: &ReceiptRecord| record.state.owner == owner && record.state.status != ReceiptStatus::Deleted;
+        record.filter(visible).ok_or_else(|| Problem::not_found("receipt"))
+    }
+
+    /// Deletes a receipt, and takes it from the expense that has it, unless that was ever submitted: what somebody was
+    /// shown stays.
+    async fn delete(&self, owner: PersonId, request: &Request) -> Result<Response, Problem> {
+        act(&self.store, request, owner, async |transaction: &mut Transaction| {
+            let record = self.own(owner, request).await?;
+            if !matches!(record.state.status, ReceiptStatus::Read | ReceiptStatus::Failed) {
+                let detail = "The receipt is not finished. Wait until it is read; what never arrives is not kept.";
+                return Err(Problem::conflict("receipt-unfinished", detail));
+            }
+            let cause = request.cause(owner);
+            let user = self.store.receipt_use(record.state.id).await?;
+            if user.is_none() {
+                transaction.check(&keys::receipt_use(record.state.id), Condition::absent());
+            }
+            if let Some(user) = user {
+                let expense = self.store.expense(user).await?.ok_or_else(Problem::internal)?;
+                if expense.submission > 0 {
+                    let detail = format!("The expense {user} was submitted with this receipt: both stay.");
+                    return Err(Problem::conflict("receipt-in-use", detail));
+                }
+                let detached = decide(Some(&expense), Command::DetachReceipt)?;
+                add_expense_change(transaction, Some(&expense), detached, &cause)?;
+            }
+            add_receipt_deletion(transaction, &record, &cause)?;
+            Ok(Response::new(204, "application/json", ""))
+        })
+        .await
     }
 
     /// Everything that was made out on the receipt, each field with its candidates.

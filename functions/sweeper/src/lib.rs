@@ -4,8 +4,9 @@
 //! - A step that ended while its execution still waits is resumed (`approvals`).
 //! - A submission without a running execution gets one (`approvals`).
 //! - A receipt whose upload nobody noticed, or whose reader died, is put in the queue again (`receipts`).
+//! - The files of a receipt that was deleted are erased (`erasures`).
 //!
-//! All of it is what the ordinary path does, once more; doing it for nothing is harmless. Only what has waited
+//! All but the last is what the ordinary path does, once more; doing it for nothing is harmless. Only what has waited
 //! longer than the grace is looked at, so that it does not race with the ordinary path for nothing.
 //!
 //! It must not decide anything.
@@ -14,6 +15,7 @@
 
 mod approvals;
 mod deliveries;
+mod erasures;
 mod receipts;
 
 use aws_config::SdkConfig;
@@ -103,6 +105,8 @@ pub struct Summary {
     pub restarted: usize,
     /// Receipts that were put in the queue again.
     pub requeued: usize,
+    /// Deleted receipts whose files were erased.
+    pub erased: usize,
 }
 
 impl Sweeper {
@@ -149,11 +153,13 @@ impl Sweeper {
         note("resumptions", self.resume(before).await, &mut summary.resumed);
         note("submissions", self.restart(before).await, &mut summary.restarted);
         note("receipts", self.requeue(before).await, &mut summary.requeued);
+        note("erasures", self.erase(before).await, &mut summary.erased);
         tracing::info!(
             republished = summary.republished,
             resumed = summary.resumed,
             restarted = summary.restarted,
             requeued = summary.requeued,
+            erased = summary.erased,
             "swept"
         );
         if faults.is_empty() { Ok(summary) } else { Err(faults.join("; ").into()) }

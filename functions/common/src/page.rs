@@ -1,0 +1,216 @@
+//! Lists by page: keyed partitions of an index, one after the other, with a filter and a budget.
+//!
+//! A page reads at most [`Budget::queries`] index pages, whatever there is: so its cost does not depend on how many
+//! items there are, and it may be short, or empty, and still name a next one. A cursor is the place of the last item
+//! that was looked at, not a count: items that come or go elsewhere neither repeat nor hide others.
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    http::Request,
+    keys::{PK, SK},
+    problem::Problem,
+    table::{IndexQuery, Item, Table, text},
+};
+
+/// The most items on a page.
+pub const MAX_LIMIT: usize = 100;
+/// How many items a page has if the request does not say.
+const DEFAULT_LIMIT: usize = 25;
+/// The longest cursor, in characters.
+const MAX_CURSOR: usize = 2048;
+
+/// How much a page may read.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// Index pages, each with a `Limit` of [`MAX_LIMIT`] or, without a filter, of what is still missing.
+    pub queries: usize,
+}
+
+/// What is listed: partitions of one index, in the order in which they are gone through.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    /// The partitions, all of one index and one direction.
+    pub partitions: Vec<IndexQuery>,
+    /// What tells this listing from another, such as its filters: a cursor goes with its own listing only.
+    pub filters: String,
+    /// Whether items may be left out.
+    pub filtered: bool,
+    /// How much a page may read.
+    pub budget: Budget,
+}
+
+/// A page of a listing.
+#[derive(Debug)]
+pub struct Listed<T> {
+    /// What it holds.
+    pub items: Vec<T>,
+    /// What to ask the next page with; `None` on the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// How many items the request wants.
+///
+/// # Errors
+/// 422.
+pub fn limit(request: &Request) -> Result<usize, Problem> {
+    let Some(limit) = request.query_string_parameters.get("limit") else { return Ok(DEFAULT_LIMIT) };
+    let known = limit.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+    known.ok_or_else(|| Problem::invalid("limit", format!("give a number from 1 to {MAX_LIMIT}")))
+}
+
+/// A place in a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Place {
+    /// The listing's digest.
+    l: String,
+    /// The partition.
+    p: String,
+    /// The last item that was looked at: its sort key in the index, and its own key. `None` before the first.
+    i: Option<(String, String, String)>,
+}
+
+impl Listing {
+    fn digest(&self) -> String {
+        let mut digest = Sha256::new();
+        for partition in &self.partitions {
+            digest.update(partition.pk.as_bytes());
+            digest.update([0]);
+        }
+        digest.update(self.filters.as_bytes());
+        BASE64_URL_SAFE_NO_PAD.encode(&digest.finalize()[..9])
+    }
+
+    /// The place that a cursor names. It cannot lead out of the listing, whatever it says.
+    fn place(&self, cursor: &str) -> Result<(usize, Option<Item>), Problem> {
+        let invalid =
+            || Problem::invalid("cursor", "use the next_cursor of an earlier page of the same list, unchanged");
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok().filter(|_| cursor.len() <= MAX_CURSOR);
+        let place: Option<Place> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let place = place.filter(|place| place.l == self.digest()).ok_or_else(invalid)?;
+        let at = self.partitions.iter().position(|partition| partition.pk == place.p).ok_or_else(invalid)?;
+        let partition = &self.partitions[at];
+        let Some((sort, pk, sk)) = place.i else { return Ok((at, None)) };
+        let inside = partition.from.as_ref().is_none_or(|from| *from <= sort)
+            && partition.until.as_ref().is_none_or(|until| sort <= *until);
+        if !inside || [&sort, &pk, &sk].iter().any(|part| part.is_empty() || part.len() > MAX_CURSOR / 2) {
+            return Err(invalid());
+        }
+        let start = Item::from([
+            (PK.to_owned(), text(pk)),
+            (SK.to_owned(), text(sk)),
+            (partition.index.pk().to_owned(), text(place.p)),
+            (partition.index.sk().to_owned(), text(sort)),
+        ]);
+        Ok((at, Some(start)))
+    }
+
+    /// The cursor that names a place: after `item`, or before the first of the partition.
+    fn cursor(&self, partition: &IndexQuery, item: Option<&Item>) -> Option<String> {
+        let key = |item: &Item| {
+            let of = |name: &str| item.get(name)?.as_s().ok().cloned();
+            Some((of(partition.index.sk())?, of(PK)?, of(SK)?))
+        };
+        let place = Place { l: self.digest(), p: partition.pk.clone(), i: item.and_then(key) };
+        Some(BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(&place).ok()?))
+    }
+
+    /// The page that `request` asks for (`limit`, `cursor`), of those items that `keep` keeps.
+    ///
+    /// # Errors
+    /// 422 where the limit or the cursor is not one; 503.
+    pub async fn page<T: DeserializeOwned>(
+        &self,
+        table: &Table,
+        request: &Request,
+        keep: impl Fn(&T) -> bool,
+    ) -> Result<Listed<T>, Problem> {
+        let limit = limit(request)?;
+        let cursor = request.query_string_parameters.get("cursor");
+        let (mut at, mut start) = cursor.map(|cursor| self.place(cursor)).transpose()?.unwrap_or((0, None));
+        let mut items = Vec::new();
+        let mut next_cursor = None;
+        for _ in 0..self.budget.queries {
+            let Some(partition) = self.partitions.get(at) else { return Ok(Listed { items, next_cursor: None }) };
+            let size = if self.filtered { MAX_LIMIT } else { limit - items.len() };
+            let query = IndexQuery { limit: i32::try_from(size).unwrap_or(i32::MAX), ..partition.clone() };
+            let page = table.query_items(&query, start.take()).await?;
+            let mut left = page.items.len();
+            for found in page.items {
+                left -= 1;
+                next_cursor = self.cursor(partition, Some(&found));
+                let item: T = serde_dynamo::from_item(found).map_err(crate::table::StoreError::from)?;
+                if keep(&item) {
+                    items.push(item);
+                }
+                if items.len() == limit {
+                    let over = left == 0 && page.next.is_none() && at + 1 == self.partitions.len();
+                    return Ok(Listed { items, next_cursor: next_cursor.filter(|_| !over) });
+                }
+            }
+            match page.next {
+                Some(next) => start = Some(next),
+                None => at += 1,
+            }
+        }
+        // The budget is used up.
+        let Some(partition) = self.partitions.get(at) else { return Ok(Listed { items, next_cursor: None }) };
+        if start.is_none() {
+            next_cursor = self.cursor(partition, None);
+        }
+        Ok(Listed { items, next_cursor })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::Index;
+
+    fn listing(filters: &str) -> Listing {
+        let partition = IndexQuery {
+            from: Some("2026-01-01".to_owned()),
+            until: Some("2026-02-01#~".to_owned()),
+            ..IndexQuery::of(Index::Owner, "OWNER#me")
+        };
+        Listing {
+            partitions: vec![partition],
+            filters: filters.to_owned(),
+            filtered: true,
+            budget: Budget { queries: 3 },
+        }
+    }
+
+    fn item(sk: &str) -> Item {
+        [(PK, "EXPENSE#x"), (SK, "EXPENSE"), ("GSI1PK", "OWNER#me"), ("GSI1SK", sk)]
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), text(value)))
+            .collect()
+    }
+
+    #[test]
+    fn a_cursor_may_stand_before_everything() {
+        let listing = listing("");
+        let cursor = listing.cursor(&listing.partitions[0], None).unwrap();
+        assert_eq!(listing.place(&cursor).unwrap(), (0, None));
+    }
+
+    #[test]
+    fn a_cursor_leads_back_to_its_place_and_nowhere_else() {
+        let listing = super::tests::listing("");
+        let cursor = listing.cursor(&listing.partitions[0], Some(&item("2026-01-05#exp_1"))).unwrap();
+        let (at, start) = listing.place(&cursor).unwrap();
+        assert_eq!((at, start), (0, Some(item("2026-01-05#exp_1"))));
+        assert_eq!(super::tests::listing("category=meals").place(&cursor).unwrap_err().status, 422, "another list");
+        let outside = listing.cursor(&listing.partitions[0], Some(&item("2026-03-05#exp_1"))).unwrap();
+        assert_eq!(listing.place(&outside).unwrap_err().status, 422, "out of the range");
+        let mut foreign = listing.clone();
+        foreign.partitions[0].pk = "OWNER#you".to_owned();
+        assert_eq!(foreign.place(&cursor).unwrap_err().status, 422, "someone else's");
+        for cursor in ["", "%%", "YWJj"] {
+            assert_eq!(listing.place(cursor).unwrap_err().status, 422, "{cursor}");
+        }
+    }
+}

@@ -1,0 +1,428 @@
+//! One expense: drafting, editing, submitting and what follows.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use slipstream_common::{
+    act::act,
+    duplicates,
+    http::{Request, Response},
+    keys,
+    problem::Problem,
+    records::{PersonRecord, StepStatus},
+    store::{Store, add_expense_change, add_receipt_deletion, add_step_closing},
+    table::{Condition, Transaction},
+};
+use slipstream_domain::{
+    details,
+    expense::{Command, decide},
+    split::{self, Part},
+};
+use slipstream_events::{
+    Category, Drafted, DuplicatesDismissed, EventType, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus,
+    Metadata, Money, PaidBy, PersonId, ReceiptAttached, ReceiptId, ReceiptStatus,
+};
+use uuid::Uuid;
+
+use crate::view::{View, answer, visible};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewExpense {
+    details: ExpenseDetails,
+    #[serde(default)]
+    receipt_id: Option<ReceiptId>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    details: Map<String, Value>,
+}
+
+/// The expense that the path names, if it is the caller's.
+async fn own(store: &Store, owner: PersonId, request: &Request) -> Result<ExpenseState, Problem> {
+    let id: ExpenseId = request.path("expense_id", "expense")?;
+    let state = store.expense(id).await?;
+    state
+        .filter(|state| state.owner == owner && state.status != ExpenseStatus::Deleted)
+        .ok_or_else(|| Problem::not_found("expense"))
+}
+
+/// The same, in the version that `If-Match` names, if it names one.
+async fn own_as_known(store: &Store, owner: PersonId, request: &Request) -> Result<ExpenseState, Problem> {
+    let state = own(store, owner, request).await?;
+    request.if_match(state.version)?;
+    Ok(state)
+}
+
+/// The expense, with what may be the same.
+async fn shown(store: &Store, state: ExpenseState, viewer: PersonId) -> Result<View, Problem> {
+    let suspects = duplicates::suspects(store, &state).await?;
+    Ok(View::from(state).with_duplicates(suspects, viewer))
+}
+
+/// An expense.
+pub async fn read(store: &Store, caller: &PersonRecord, request: &Request) -> Result<Response, Problem> {
+    let state = visible(store, caller, request.path("expense_id", "expense")?).await?;
+    Ok(shown(store, state, caller.state.id).await?.answer(200))
+}
+
+/// A receipt that an expense of `owner` may have, and that no other has. The transaction makes it a condition that it
+/// stays so.
+async fn free_receipt(
+    store: &Store,
+    owner: PersonId,
+    receipt: ReceiptId,
+    transaction: &mut Transaction,
+) -> Result<String, Problem> {
+    let record = store.receipt(receipt).await?;
+    let record = record.filter(|record| record.state.owner == owner && record.state.status != ReceiptStatus::Deleted);
+    let record = record.ok_or_else(|| Problem::invalid("receipt_id", "name a receipt of your own"))?;
+    if !matches!(record.state.status, ReceiptStatus::Read | ReceiptStatus::Failed) {
+        return Err(Problem::conflict("receipt-unfinished", "The receipt is still being read. Wait until it is."));
+    }
+    if let Some(user) = store.receipt_use(receipt).await? {
+        let detail = format!("The expense {user} has this receipt. Detach it there, or delete that draft, first.");
+        return Err(Problem::conflict("receipt-in-use", detail));
+    }
+    transaction.check(&keys::receipt(receipt), Condition::version(record.state.version));
+    Ok(record.state.sha256)
+}
+
+/// Drafts an expense by hand.
+pub async fn create(store: &Store, owner: PersonId, request: &Request) -> Result<Response, Problem> {
+    let wanted: NewExpense = request.json()?;
+    let id = match request.header("idempotency-key") {
+        // Beyond the day for which answers are kept the same key still means the same expense.
+        Some(key) => ExpenseId::derived_from(&["by-hand", &owner.to_string(), key]),
+        None => ExpenseId::from_uuid(Uuid::now_v7()),
+    };
+    act(store, request, owner, async |transaction: &mut Transaction| {
+        if store.expense(id).await?.is_some() {
+            let detail = "An expense was made with this key before. Edit that one, or use a new key.";
+            return Err(Problem::conflict("idempotency-key-reused", detail));
+        }
+        let receipt_sha256 = match wanted.receipt_id {
+            Some(receipt) => Some(free_receipt(store, owner, receipt, transaction).await?),
+            None => None,
+        };
+        let drafted = Drafted {
+            id,
+            owner,
+            details: wanted.details.clone(),
+            receipt: wanted.receipt_id,
+            receipt_sha256,
+            review: Vec::new(),
+            split: None,
+        };
+        let change = decide(None, Command::Draft(Box::new(drafted)))?;
+        let (state, _) = add_expense_change(transaction, None, change, &request.cause(owner))?;
+        Ok(shown(store, state, owner).await?.answer(201).header("location", format!("expenses/{id}")))
+    })
+    .await
+}
+
+/// Changes what is said of an expense.
+pub async fn edit(store: &Store, owner: PersonId, request: &Request) -> Result<Response, Problem> {
+    let wanted: Change = request.json()?;
+    act(store, request, owner, async |transaction: &mut Transaction| {
+        let state = own_as_known(store, owner, request).await?;
+        let details = merged(&state.details, wanted.details.clone())?;
+        let edited = decide(Some(&state), Command::Edit { details })?;
+        let (after, _) = add_expense_change(transaction, Some(&state), edited, &request.cause(owner))?;
+        Ok(shown(store, after, owner).await?.answer(200))
+    })
+    .await
+}
+
+/// Deletes a draft, and with it the receipt of one that was never submitted.
+pub async fn delete(store: &Store, owner: PersonId, request: &Request) -> Result<Response, Problem> {
+    act(store, request, owner, async |transaction: &mut Transaction| {
+        let state = own_as_known(store, owner, request).await?;
+        let cause = request.cause(owner);
+        let change = decide(Some(&state), Command::Delete)?;
+        add_expense_change(transaction, Some(&state), change, &cause)?;
+        if let Some(receipt) = state.receipt.filter(|_| state.submission == 0 && state.split.is_none())
+            && let Some(record) = store.receipt(receipt).await?
+        {
+            add_receipt_deletion(transaction, &record, &cause)?;
+        }
+        Ok(Response::new(204, "application/json", ""))
+    })
+    .await
+}
+
+/// Carries out a command that needs nothing but the expense itself.
+async fn command(store: &Store, owner: PersonId, request: &Request, command: Command) -> Result<Response, Problem> {
+    act(store, request, owner, async |transaction: &mut Transaction| {
+        let state = own_as_known(store, owner, request).await?;
+        let change = decide(Some(&state), command.clone())?;
+        let (after, _) = add_expense_change(transaction, Some(&state), change, &request.cause(owner))?;
+        Ok(answer(200, after))
+    })
+    .await
+}
+
+/// Asks for approval.
+pub async fn submit(store: &Store, owner: PersonId, request: &Request) -> Result<Response, Problem> {
+    request.no_body()?;
+    let policy = store.current_policy().await?;
+    command(store, owner, request, Command::Submit { policy_version: policy.version }).await
+}
+
+/// Takes the submission back; the same transaction closes the step that waits, so that its link dies with it and the
+/// execution is let go on.
+pub async fn withdraw(store: &Store, owner: PersonId, request: &Request) -> Result<Response, Problem> {
+    request.no_body()?;
+    act(store, request, owner, async |transaction: &mut Transaction| {
+        let state = own_as_known(store, owner, request).await?;
+        let cause = request.cause(owner);
+        let change = decide(Some(&state), Command::Withdraw)?;
+        let (after, _) = add_expense_change(transaction, Some(&state), change, &cause)?;
+        if let Some(submission) = state.submission_id() {
+            let steps = store.steps(submission).await?;
+            for step in steps.iter().filter(|step| step.status == StepStatus::Pending) {
+                add_step_closing(transaction, step, cause.at);
+            }
+        }
+        Ok(answer(200, after))
+    })
+    .await
+}
+
+/// Records that an expense was paid out.
+pub async fn reimburse(store: &Store, finance: &PersonRecord, request: &Request) -> Result<Response, Problem> {
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Payment {
+        #[serde(default)]
+        reference: Option<String>,
+    }
+    let payment: Payment = if request.body.is_empty() { Payment::default() } else { request.json()? };
+    let plain = |reference: &String| {
+        let length = reference.chars().count();
+        (1..=details::MAX_CODE).contains(&length) && !reference.chars().any(char::is_control)
+    };
+    if !payment.reference.as_ref().is_none_or(plain) {
+        let remedy = format!("give 1 to {} characters without control characters", details::MAX_CODE);
+        return Err(Problem::invalid("reference", remedy));
+    }
+    let me = finance.state.id;
+    act(store, request, me, async |transaction: &mut Transaction| {
+        let state = visible(store, finance, request.path("expense_id", "expense")?).await?;
+        request.if_match(state.version)?;
+        if state.owner == me {
+            return Err(Problem::forbidden("own-expense", "No one pays out their own expense."));
+        }
+        let change = decide(Some(&state), Command::Reimburse { reference: payment.reference.clone() })?;
+        let (after, _) = add_expense_change(transaction, Some(&state), change, &request.cause(me))?;
+        Ok(answer(200, after))
+    })
+    .await
+}
+
+/// Gives an expense a receipt.
+pub async fn attach(store: &Store, owner: PersonId, request: &Request) -> Result<Response, Problem> {
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Attachment {
+        receipt_id: ReceiptId,
+    }
+    let Attachment { receipt_id: receipt } = request.json()?;
+    act(store, request, owner, async |transaction: &mut Transaction| {
+        let state = own_as_known(store, owner, request).await?;
+        if state.receipt == Some(receipt) {
+            return Ok(shown(store, state, owner).await?.answer(200));
+        }
+        let sha256 = free_receipt(store, owner, receipt, transaction).await?;
+        let change = decide(Some(&state), Command::AttachReceipt(ReceiptAttached { receipt, sha256 }))?;
+        let (after, _) = add_expense_change(transaction, Some(&state), change, &request.cause(owner))?;
+        Ok(shown(store, after, owner).await?.answer(200))
+    })
+    .await
+}
+
+/// Takes an expense's receipt away. The receipt stays.
+pub async fn detach(store: &Store, owner: PersonId, request: &Request) -> Result<Response, Problem> {
+    command(store, owner, request, Command::DetachReceipt).await
+}
+
+/// Says that what is suspected now is no duplicate. What comes to be suspected later is told again.
+pub async fn not_duplicate(store: &Store, owner: PersonId, request: &Request) -> Result<Response, Problem> {
+    request.no_body()?;
+    act(store, request, owner, async |transaction: &mut Transaction| {
+        let state = own_as_known(store, owner, request).await?;
+        let suspects = duplicates::suspects(store, &state).await?;
+        let open = suspects.iter().filter(|suspect| !suspect.dismissed);
+        let distinct_from: Vec<String> = open.map(|suspect| duplicates::digest(state.id, suspect.expense)).collect();
+        if distinct_from.is_empty() {
+            return Ok(shown(store, state, owner).await?.answer(200));
+        }
+        let change = decide(Some(&state), Command::DismissDuplicates(DuplicatesDismissed { distinct_from }))?;
+        let (after, _) = add_expense_change(transaction, Some(&state), change, &request.cause(owner))?;
+        Ok(shown(store, after, owner).await?.answer(200))
+    })
+    .await
+}
+
+/// Splits an expense into parts.
+pub async fn split(store: &Store, owner: PersonId, request: &Request) -> Result<Response, Problem> {
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Wanted {
+        parts: Vec<WantedPart>,
+        #[serde(default)]
+        personal: Option<Money>,
+    }
+    #[derive(Debug, Clone, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct WantedPart {
+        amount: Money,
+        #[serde(default)]
+        category: Option<Category>,
+        #[serde(default)]
+        cost_centre: Option<String>,
+        #[serde(default)]
+        project: Option<String>,
+        #[serde(default)]
+        note: Option<String>,
+        #[serde(default)]
+        paid_by: Option<PaidBy>,
+    }
+    impl From<WantedPart> for Part {
+        fn from(part: WantedPart) -> Self {
+            let WantedPart { amount, category, cost_centre, project, note, paid_by } = part;
+            Self { amount, category, cost_centre, project, note, paid_by }
+        }
+    }
+    let wanted: Wanted = request.json()?;
+    act(store, request, owner, async |transaction: &mut Transaction| {
+        let state = own_as_known(store, owner, request).await?;
+        let plan = split::plan(&state, wanted.parts.iter().cloned().map(Part::from).collect(), wanted.personal)?;
+        let cause = request.cause(owner);
+        let change = decide(Some(&state), Command::SplitUp(Box::new(plan.first)))?;
+        let (first, _) = add_expense_change(transaction, Some(&state), change, &cause)?;
+        let mut parts = vec![View::from(first)];
+        for other in plan.others {
+            let change = decide(None, Command::Draft(Box::new(other)))?;
+            let (other, _) = add_expense_change(transaction, None, change, &cause)?;
+            parts.push(View::from(other));
+        }
+        Ok(Response::json(200, &serde_json::json!({ "expenses": parts })))
+    })
+    .await
+}
+
+/// Puts the parts of a split together again: the other parts are deleted, and the first is the whole.
+pub async fn undo_split(store: &Store, owner: PersonId, request: &Request) -> Result<Response, Problem> {
+    act(store, request, owner, async |transaction: &mut Transaction| {
+        let state = own_as_known(store, owner, request).await?;
+        let cause = request.cause(owner);
+        let change = decide(Some(&state), Command::UndoSplit)?;
+        let parts = state.split.as_ref().map(|split| split.parts.clone()).unwrap_or_default();
+        let (after, _) = add_expense_change(transaction, Some(&state), change, &cause)?;
+        for id in parts.into_iter().filter(|id| *id != state.id) {
+            let part = store.expense(id).await?.filter(|part| part.status != ExpenseStatus::Deleted);
+            let Some(part) = part else { continue };
+            let change = decide(Some(&part), Command::Delete).map_err(|_| {
+                let detail =
+                    format!("The part {id} is {}. Withdraw it first; what is decided stays split.", part.status);
+                Problem::conflict("split", detail)
+            })?;
+            add_expense_change(transaction, Some(&part), change, &cause)?;
+        }
+        Ok(answer(200, after))
+    })
+    .await
+}
+
+/// An entry of the audit trail.
+#[derive(Debug, Serialize)]
+struct HistoryEntry {
+    #[serde(rename = "type")]
+    event_type: EventType,
+    metadata: Metadata,
+    change: Value,
+}
+
+/// Who did what when, and what it was before and after: the events of the expense.
+pub async fn history(store: &Store, caller: &PersonRecord, request: &Request) -> Result<Response, Problem> {
+    let state = visible(store, caller, request.path("expense_id", "expense")?).await?;
+    let mut events = Vec::new();
+    for record in store.history(state.id).await? {
+        let event = record.event().map_err(|error| {
+            tracing::error!(%error, expense.id = %state.id, "an event in the table cannot be read");
+            Problem::internal()
+        })?;
+        let mut data = serde_json::to_value(&event.data).unwrap_or_default();
+        let change = data.get_mut("change").map(Value::take).unwrap_or_default();
+        events.push(HistoryEntry { event_type: event.metadata.event_type, metadata: event.metadata, change });
+    }
+    Ok(Response::json(200, &serde_json::json!({ "events": events })))
+}
+
+/// The details after a JSON merge patch (RFC 7396): members replace, `null` removes.
+fn merged(before: &ExpenseDetails, patch: Map<String, Value>) -> Result<ExpenseDetails, Problem> {
+    let mut details = serde_json::to_value(before).map_err(|_| Problem::internal())?;
+    let members = details.as_object_mut().ok_or_else(Problem::internal)?;
+    for (name, value) in patch {
+        if value.is_null() {
+            members.remove(&name);
+        } else {
+            members.insert(name, value);
+        }
+    }
+    serde_json::from_value(details).map_err(|error| Problem::bad_request(format!("details: {error}.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn patch(text: &str) -> Map<String, Value> {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_patch_replaces_and_removes() {
+        let before = ExpenseDetails {
+            merchant: Some("Café".to_owned()),
+            note: Some("old".to_owned()),
+            ..ExpenseDetails::default()
+        };
+        let after = merged(&before, patch(r#"{"note": null, "project": "Atlas", "category": "meals"}"#)).unwrap();
+        assert_eq!(after.merchant.as_deref(), Some("Café"));
+        assert_eq!(after.note, None);
+        assert_eq!(after.project.as_deref(), Some("Atlas"));
+        assert_eq!(merged(&before, patch(r#"{"owner": "x"}"#)).unwrap_err().status, 400);
+        assert_eq!(
+            merged(&before, patch(r#"{"amount": {"minor_units": 1.5, "currency": "EUR"}}"#)).unwrap_err().status,
+            400
+        );
+    }
+
+    #[test]
+    fn change_is_a_variant_of_every_history_entry() {
+        // `history` takes the `change` member out of the data; the type says that it is there.
+        let change = slipstream_events::ExpenseChange::Deleted(slipstream_events::Deleted {});
+        let state = ExpenseState {
+            id: ExpenseId::derived_from(&["x"]),
+            version: 1,
+            owner: "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a11".parse().unwrap(),
+            status: ExpenseStatus::Deleted,
+            details: ExpenseDetails::default(),
+            receipt: None,
+            receipt_sha256: None,
+            review: Vec::new(),
+            distinct_from: Vec::new(),
+            split: None,
+            submission: 0,
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+        };
+        let data = serde_json::to_value(slipstream_events::EventBody::of_expense(change, state)).unwrap();
+        assert!(data["change"].is_object());
+    }
+}

@@ -1,0 +1,165 @@
+//! Expenses as the API shows them, and to whom.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use slipstream_common::{
+    duplicates::{Kind, Suspect},
+    http::{Response, etag},
+    problem::Problem,
+    records::PersonRecord,
+    store::Store,
+};
+use slipstream_domain::details;
+use slipstream_events::{
+    ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, Money, PaidBy, PersonId, ReceiptId, ReviewFinding, Role,
+    Split,
+};
+
+/// An expense.
+#[derive(Debug, Serialize)]
+pub struct View {
+    id: ExpenseId,
+    version: u64,
+    owner: PersonId,
+    status: ExpenseStatus,
+    details: ExpenseDetails,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt_id: Option<ReceiptId>,
+    submission: u32,
+    /// What it lacks before it can be submitted.
+    missing: Vec<&'static str>,
+    /// While it can be edited: whether it needs a look before it is submitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    readiness: Option<Readiness>,
+    /// What to look at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    review: Vec<Finding>,
+    /// What the company owes its owner for it once it is approved; nothing for what a company card paid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owed: Option<Money>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    split: Option<Split>,
+    /// Others that may be the same. Only where one expense is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duplicates: Option<Vec<Duplicate>>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// Whether a draft may be submitted as it is.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Readiness {
+    /// It is complete, and what was read is sure and adds up.
+    Ready,
+    /// `missing` and `review` say what to look at.
+    NeedsReview,
+}
+
+/// What to look at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    #[serde(flatten)]
+    finding: ReviewFinding,
+    message: String,
+}
+
+/// Another expense that may be the same.
+#[derive(Debug, Serialize)]
+struct Duplicate {
+    kind: Kind,
+    whose: Whose,
+    /// Which one; not told to an owner where it is a colleague's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expense_id: Option<ExpenseId>,
+    dismissed: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Whose {
+    /// The same owner's.
+    SameOwner,
+    /// A colleague's.
+    SomeoneElse,
+}
+
+impl From<ExpenseState> for View {
+    fn from(state: ExpenseState) -> Self {
+        let missing = details::missing(&state.details);
+        let editable = matches!(state.status, ExpenseStatus::Draft | ExpenseStatus::ChangesRequested);
+        let ready = missing.is_empty() && state.review.is_empty();
+        let finding = |finding: ReviewFinding| Finding { finding, message: finding.message() };
+        Self {
+            missing,
+            readiness: editable.then_some(if ready { Readiness::Ready } else { Readiness::NeedsReview }),
+            review: state.review.into_iter().map(finding).collect(),
+            owed: state.details.amount.map(|amount| match state.details.paid_by {
+                PaidBy::OutOfPocket => amount,
+                PaidBy::CompanyCard => Money::new(0, amount.currency),
+            }),
+            id: state.id,
+            version: state.version,
+            owner: state.owner,
+            status: state.status,
+            details: state.details,
+            receipt_id: state.receipt,
+            submission: state.submission,
+            split: state.split,
+            duplicates: None,
+            created_at: state.created_at,
+            updated_at: state.updated_at,
+        }
+    }
+}
+
+impl View {
+    /// With what may be the same, as `viewer` may know it.
+    #[must_use]
+    pub fn with_duplicates(mut self, suspects: Vec<Suspect>, viewer: PersonId) -> Self {
+        let owner = self.owner;
+        let duplicate = |suspect: Suspect| {
+            let same_owner = suspect.owner == owner;
+            Duplicate {
+                kind: suspect.kind,
+                whose: if same_owner { Whose::SameOwner } else { Whose::SomeoneElse },
+                expense_id: (same_owner || viewer != owner).then_some(suspect.expense),
+                dismissed: suspect.dismissed,
+            }
+        };
+        self.duplicates = Some(suspects.into_iter().map(duplicate).collect());
+        self
+    }
+
+    /// The answer that it is, with its version as entity tag.
+    pub fn answer(&self, status: u16) -> Response {
+        Response::json(status, self).header("etag", etag(self.version))
+    }
+}
+
+/// The answer that an expense is.
+pub fn answer(status: u16, state: ExpenseState) -> Response {
+    View::from(state).answer(status)
+}
+
+/// The expense `id` as far as `caller` may know of it: its owner; finance, while it is not a draft; whoever is or was
+/// asked to decide on its latest submission. To all others it does not exist.
+///
+/// # Errors
+/// 404; 503.
+pub async fn visible(store: &Store, caller: &PersonRecord, id: ExpenseId) -> Result<ExpenseState, Problem> {
+    let not_found = || Problem::not_found("expense");
+    let state = store.expense(id).await?.ok_or_else(not_found)?;
+    let me = caller.state.id;
+    match state.status {
+        ExpenseStatus::Deleted => Err(not_found()),
+        _ if state.owner == me => Ok(state),
+        ExpenseStatus::Draft => Err(not_found()),
+        _ if caller.state.roles.contains(&Role::Finance) => Ok(state),
+        _ => {
+            let submission = state.submission_id().ok_or_else(not_found)?;
+            let steps = store.steps(submission).await?;
+            steps.iter().any(|step| step.approver == me).then_some(state).ok_or_else(not_found)
+        }
+    }
+}
