@@ -3,6 +3,7 @@
 
 mod access;
 mod approvals;
+mod cli;
 mod harness;
 mod reading;
 mod receipts;
@@ -47,6 +48,8 @@ fn main() -> ExitCode {
         approvals::an_expired_link_decides_nothing,
         approvals::a_withdrawal_ends_the_approval,
         approvals::two_decisions_at_once_are_one,
+        cli::a_receipt_goes_its_way_from_the_command_line,
+        cli::finance_and_administrators_work_from_the_command_line,
         access::strangers_see_nothing,
         access::only_id_tokens_of_active_people_count,
         access::only_allowed_mail_domains_sign_up,

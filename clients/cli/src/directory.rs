@@ -86,7 +86,7 @@ pub(crate) async fn import(slip: &Slip, import: Import) -> Outcome {
         let answer = api.send(Call::post("/people/import", &json!({ "people": people }))).await?;
         slip.out.json_text(&answer.body);
         let results = crate::api::parse(&answer)?;
-        let results = results["results"].as_array().or(results["people"].as_array()).cloned().unwrap_or_default();
+        let results = results["results"].as_array().cloned().unwrap_or_default();
         if results.len() != part.len() {
             return Err(Failure::failed(format!(
                 "the service answered for {} of {} rows from line {} on: run the command again",
@@ -96,10 +96,9 @@ pub(crate) async fn import(slip: &Slip, import: Import) -> Outcome {
             )));
         }
         for (row, result) in part.iter().zip(&results) {
-            let outcome = ["outcome", "result", "status"].map(|name| text(result, name)).concat();
+            let outcome = text(result, "outcome");
             if outcome == "invalid" {
-                let reason = ["reason", "remedy"].map(|name| text(result, name)).concat();
-                refused.row([row.line.to_string(), row.email().to_owned(), reason]);
+                refused.row([row.line.to_string(), row.email().to_owned(), text(result, "reason")]);
             }
             *counts.entry(outcome).or_default() += 1;
         }
@@ -125,7 +124,7 @@ fn parse(csv: &str) -> Result<(Vec<Row>, Vec<Wrong>), String> {
     let csv = csv.trim_start_matches('\u{feff}').replace("\r\n", "\n");
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(csv.as_bytes());
     let heading = reader.headers().map_err(|error| format!("is no CSV: {error}"))?.clone();
-    let columns: Vec<String> = heading.iter().map(|column| column.to_ascii_lowercase()).collect();
+    let columns: Vec<String> = heading.iter().map(str::to_ascii_lowercase).collect();
     if let Some(other) = columns.iter().find(|column| !COLUMNS.contains(&column.as_str())) {
         return Err(format!("has a column `{other}`; there are {}", COLUMNS.join(", ")));
     }

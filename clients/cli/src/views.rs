@@ -93,12 +93,14 @@ pub(crate) fn remarks(expense: &Value) -> Vec<String> {
             continue;
         }
         let what = if duplicate["kind"] == "same_file" { "the same file" } else { "the same purchase" };
-        let whose = match duplicate["expense_id"].as_str() {
-            Some(id) => clean(id),
-            None if duplicate["whose"] == "yours" => "another expense of yours".to_owned(),
-            None => "someone else's expense".to_owned(),
+        let whose = match (duplicate["expense_id"].as_str(), duplicate["whose"].as_str()) {
+            (Some(id), _) => clean(id),
+            (None, Some("someone_else")) => "someone else's expense".to_owned(),
+            (None, _) => "another expense of yours".to_owned(),
         };
-        remarks.push(format!("perhaps a duplicate: {what} as {whose} (slip not-duplicate, if it is none)"));
+        // Only its owner can say that it is none, and only while it can be changed.
+        let remedy = if expense["readiness"].is_string() { "; if it is none: slip not-duplicate" } else { "" };
+        remarks.push(format!("perhaps a duplicate: {what} as {whose}{remedy}"));
     }
     remarks
 }
@@ -157,7 +159,8 @@ pub(crate) fn expense(expense: &Value) -> String {
     fact(&mut facts, "Receipt", text(expense, "receipt_id"));
     if expense["split"].is_object() {
         let split = &expense["split"];
-        let of = format!("one of {} parts of {} in all", text(split, "parts"), money(&split["total"]));
+        let parts = items(&split["parts"]).len();
+        let of = format!("one of {parts} parts of {} in all", money(&split["total"]));
         fact(&mut facts, "Split", of);
         fact(&mut facts, "Personal part", money(&split["personal"]));
     }
@@ -274,10 +277,10 @@ fn flatten(value: &Value, name: &str, lines: &mut Vec<String>) {
 
 /// Reports, one per row.
 pub(crate) fn reports(reports: &[Value]) -> String {
-    let mut table = Table::new(&[("STATUS", Align::Left), ("MADE", Align::Left), ("TITLE", Align::Left)]);
+    let mut table = Table::new(&[("MADE", Align::Left), ("SUBMITTED", Align::Left), ("TITLE", Align::Left)]);
     for report in reports {
-        let made = text(report, "created_at").chars().take(10).collect();
-        table.row_with([text(report, "status"), made, text(report, "title")], text(report, "id"));
+        let day = |member: &str| text(report, member).chars().take(10).collect::<String>();
+        table.row_with([day("created_at"), day("submitted_at"), text(report, "title")], text(report, "id"));
     }
     table.render("")
 }
@@ -400,8 +403,8 @@ pub(crate) fn budgets(budgets: &[Value]) -> String {
             text(budget, "category"),
             text(budget, "period"),
             money(&budget["amount"]),
-            money(&budget["used"]),
-            text(budget, "percent"),
+            money(&budget["current"]["used"]),
+            text(&budget["current"], "percent"),
         ]);
     }
     table.render("No budgets are set.")
@@ -451,7 +454,7 @@ mod tests {
             "findings": [{"rule": "max_age", "severity": "blocks", "field": "date", "message": "It is too old."}],
             "duplicates": [
                 {"kind": "same_file", "whose": "someone_else", "dismissed": false},
-                {"kind": "same_purchase", "whose": "yours", "expense_id": "exp_2", "dismissed": true},
+                {"kind": "same_purchase", "whose": "same_owner", "expense_id": "exp_2", "dismissed": true},
             ],
             "converted": {"amount": {"minor_units": 2500, "currency": "USD"}, "rate": "1.0876", "base": "EUR",
                 "quote": "USD", "date": "2026-03-11", "source": "ECB"},

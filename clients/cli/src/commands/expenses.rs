@@ -66,7 +66,7 @@ pub(crate) struct List {
     #[arg(long, value_parser = word)]
     paid_by: Option<String>,
     /// Only those of this report
-    #[arg(long, conflicts_with = "finance")]
+    #[arg(long)]
     report: Option<ReportId>,
     /// Everyone's (finance); needs --status
     #[arg(long, requires = "status")]
@@ -82,7 +82,7 @@ pub(crate) struct List {
 pub(crate) async fn list(slip: &Slip, list: List) -> Outcome {
     let bound = list.min.or(list.max).map(|money| money.currency);
     let currency = list.currency.as_ref().map(|code| code.to_ascii_uppercase());
-    let other = |money: &Money| currency.as_deref().or(bound.map(|bound| bound.code())) != Some(money.currency.code());
+    let other = |money: &Money| currency.as_deref().or(bound.map(slipstream_events::Currency::code)) != Some(money.currency.code());
     if [list.min, list.max].iter().flatten().any(other) {
         return Err(Failure::usage("--min, --max and --currency name different currencies; they are never compared"));
     }

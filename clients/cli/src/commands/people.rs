@@ -20,6 +20,7 @@ use crate::{
 Examples:
   slip me
   slip me set --currency CHF --locale de-CH
+  slip me set --currency ''
   slip me set --delegate mark@example.com --from 2026-07-01 --until 2026-07-14
   slip me set --no-delegate")]
 pub(crate) struct Me {
@@ -84,8 +85,10 @@ pub(crate) async fn me(slip: &Slip, me: Me) -> Outcome {
     slip.shown(&answer, views::person)
 }
 
+/// An empty value takes away.
 fn insert(body: &mut Map<String, Value>, name: &str, value: Option<String>) {
-    body.extend(value.map(|value| (name.to_owned(), Value::from(value))));
+    let member = |value: String| if value.is_empty() { Value::Null } else { value.into() };
+    body.extend(value.map(|value| (name.to_owned(), member(value))));
 }
 
 /// A person by id, or by address for those who may look one up.

@@ -79,25 +79,14 @@ fn parts(csv: &str) -> Result<Vec<(usize, String)>, String> {
     Ok(days.chunks(DAYS).map(|days| (days.len(), format!("{heading}\n{}\n", days.join("\n")))).collect())
 }
 
-/// `{base, days: [{date, rates: {…}}]}`, or rates at the top.
-fn shown(answer: &Value) -> String {
-    let mut table =
-        Table::new(&[("DATE", Align::Left), ("RATE OF", Align::Left), ("", Align::Right), ("", Align::Left)]);
-    let whole = std::slice::from_ref(answer);
-    let days = answer["days"].as_array().or(answer["rates"].as_array()).map_or(whole, Vec::as_slice);
-    for day in days {
-        let base = Some(text(day, "base")).filter(|base| !base.is_empty()).unwrap_or_else(|| text(answer, "base"));
-        let day_text = Some(text(day, "date")).filter(|date| !date.is_empty()).unwrap_or_else(|| text(answer, "date"));
-        for (code, rate) in day["rates"].as_object().into_iter().flatten() {
-            let rate = rate.as_str().map_or_else(|| rate.to_string(), ToOwned::to_owned);
-            table.row([day_text.clone(), format!("1 {base}"), rate, code.clone()]);
-        }
-        if !day["rate"].is_null() {
-            let quote = ["currency", "quote"].map(|name| text(day, name)).concat();
-            table.row([day_text, format!("1 {base}"), text(day, "rate"), quote]);
-        }
+/// The rates of a day, one per row.
+fn shown(day: &Value) -> String {
+    let mut table = Table::new(&[("CURRENCY", Align::Left), ("RATE", Align::Right)]);
+    for (code, rate) in day["rates"].as_object().into_iter().flatten() {
+        table.row([code.clone(), rate.as_str().map_or_else(|| rate.to_string(), ToOwned::to_owned)]);
     }
-    table.render("There are no rates.")
+    let head = format!("1 {} on {} ({})", text(day, "base"), text(day, "date"), text(day, "source"));
+    format!("{head}\n{}", table.render("There are no rates."))
 }
 
 #[cfg(test)]

@@ -193,8 +193,6 @@ fn media_type(bytes: &[u8]) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn media_types_go_by_the_bytes() {
         for (bytes, media_type) in [
