@@ -107,12 +107,14 @@ impl Slip {
         let mut cursor = paging.cursor.clone();
         let mut found: Vec<Value> = Vec::new();
         let mut pages = 0;
+        let mut any = false;
         loop {
             let call = call.clone().query("limit", paging.limit).query("cursor", cursor.as_ref());
             let answer = api.send(call).await?;
             let page = crate::api::parse(&answer)?;
             self.out.json_text(&answer.body);
             found.extend(page[member].as_array().cloned().unwrap_or_default());
+            any |= !found.is_empty();
             cursor = page["next_cursor"].as_str().map(ToOwned::to_owned);
             pages += 1;
             let enough = !paging.all && (self.out.json || found.len() >= wanted || pages == MOST_PAGES);
@@ -124,8 +126,10 @@ impl Slip {
                 found.clear();
             }
         }
-        if !found.is_empty() || pages == 1 {
-            self.out.text(&if found.is_empty() { empty.to_owned() } else { view(&found) });
+        if !found.is_empty() {
+            self.out.text(&view(&found));
+        } else if !any && cursor.is_none() {
+            self.out.text(empty);
         }
         if let Some(cursor) = cursor.filter(|_| !self.out.json) {
             self.out.note(&format!("There is more: --all, or --cursor {cursor}"));

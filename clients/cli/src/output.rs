@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, IsTerminal, Write};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressFinish, ProgressStyle};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::{failure::Failure, http::Answer};
@@ -89,7 +89,7 @@ impl Out {
         length: u64,
         style: Result<ProgressStyle, indicatif::style::TemplateError>,
     ) -> ProgressBar {
-        let bar = self.bars.add(ProgressBar::new(length));
+        let bar = self.bars.add(ProgressBar::new(length).with_finish(ProgressFinish::AndClear));
         if let Ok(style) = style {
             bar.set_style(style);
         }

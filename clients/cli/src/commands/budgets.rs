@@ -91,10 +91,10 @@ Examples:
   slip spend --company --from 2026-01")]
 pub(crate) struct Spend {
     /// From this month on; the current one without it
-    #[arg(long, value_parser = month)]
+    #[arg(long, value_name = "MONTH", value_parser = month)]
     from: Option<String>,
     /// Up to this month; the current one without it
-    #[arg(long, value_parser = month)]
+    #[arg(long, value_name = "MONTH", value_parser = month)]
     until: Option<String>,
     /// Someone else's: for their manager, and for finance
     #[arg(long, conflicts_with = "company")]

@@ -42,10 +42,10 @@ pub(crate) struct List {
     #[arg(long, value_parser = word)]
     status: Option<String>,
     /// From this day on
-    #[arg(long, value_parser = date)]
+    #[arg(long, value_name = "DATE", value_parser = date)]
     from: Option<Date>,
     /// Up to this day
-    #[arg(long, value_parser = date)]
+    #[arg(long, value_name = "DATE", value_parser = date)]
     until: Option<Date>,
     /// Only this category
     #[arg(long, value_parser = word)]
@@ -82,7 +82,9 @@ pub(crate) struct List {
 pub(crate) async fn list(slip: &Slip, list: List) -> Outcome {
     let bound = list.min.or(list.max).map(|money| money.currency);
     let currency = list.currency.as_ref().map(|code| code.to_ascii_uppercase());
-    let other = |money: &Money| currency.as_deref().or(bound.map(slipstream_events::Currency::code)) != Some(money.currency.code());
+    let other = |money: &Money| {
+        currency.as_deref().or(bound.map(slipstream_events::Currency::code)) != Some(money.currency.code())
+    };
     if [list.min, list.max].iter().flatten().any(other) {
         return Err(Failure::usage("--min, --max and --currency name different currencies; they are never compared"));
     }

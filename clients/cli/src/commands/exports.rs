@@ -59,10 +59,10 @@ pub(crate) struct Export {
     #[arg(long, value_enum, default_value_t = Kind::Expenses)]
     kind: Kind,
     /// The first day
-    #[arg(long, value_parser = date, required_unless_present_any = ["id", "list"])]
+    #[arg(long, value_name = "DATE", value_parser = date, required_unless_present_any = ["id", "list"])]
     from: Option<Date>,
     /// The last day
-    #[arg(long, value_parser = date, required_unless_present_any = ["id", "list"])]
+    #[arg(long, value_name = "DATE", value_parser = date, required_unless_present_any = ["id", "list"])]
     until: Option<Date>,
     /// Everyone's (finance); without it your own
     #[arg(long)]
@@ -92,7 +92,7 @@ pub(crate) struct Export {
     #[arg(long)]
     no_wait: bool,
     /// How long to wait, in seconds
-    #[arg(long, default_value_t = 3600)]
+    #[arg(long, default_value_t = 3600, value_name = "SECONDS")]
     timeout: u64,
     #[command(flatten)]
     paging: Paging,

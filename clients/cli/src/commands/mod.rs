@@ -35,8 +35,9 @@ Exit codes:
   5  refused by a rule or a validation, or changed meanwhile
   6  the service cannot be reached or did not answer in time
 
-With --json every answer of the API is one line on stdout, as the API gave it; so is the problem document of an
-error. Remarks and progress go to stderr. Set NO_COLOR for no colours.";
+With --json every answer of the API is one line on stdout, as the API gave it,
+and so is the problem document of an error. Remarks and progress go to stderr.
+Set NO_COLOR for no colours.";
 
 /// Slipstream on the command line: receipts in, decisions out
 #[derive(Debug, Parser)]
@@ -44,10 +45,17 @@ error. Remarks and progress go to stderr. Set NO_COLOR for no colours.";
 #[command(after_help = "`slip --help` tells the exit codes; `slip help COMMAND` has examples.")]
 pub(crate) struct Cli {
     /// Which settings and sign-in to use
-    #[arg(long, global = true, env = "SLIP_PROFILE", default_value = "default", value_name = "NAME")]
+    #[arg(
+        long,
+        global = true,
+        env = "SLIP_PROFILE",
+        default_value = "default",
+        value_name = "NAME",
+        display_order = 900
+    )]
     pub(crate) profile: String,
     /// Answers as the API gave them, one per line
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 901)]
     pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -51,10 +51,10 @@ struct SetMe {
     #[arg(long, value_name = "PERSON", requires_all = ["from", "until"])]
     delegate: Option<String>,
     /// The delegation's first day
-    #[arg(long, value_parser = date, requires = "delegate")]
+    #[arg(long, value_name = "DATE", value_parser = date, requires = "delegate")]
     from: Option<Date>,
     /// The delegation's last day
-    #[arg(long, value_parser = date, requires = "delegate")]
+    #[arg(long, value_name = "DATE", value_parser = date, requires = "delegate")]
     until: Option<Date>,
     /// Nobody decides in your place any more
     #[arg(long, conflicts_with = "delegate")]

@@ -32,7 +32,7 @@ pub(crate) enum Rates {
     /// Shows rates
     Show {
         /// Of this day, or the latest before it
-        #[arg(long, value_parser = date)]
+        #[arg(long, value_name = "DATE", value_parser = date)]
         date: Option<Date>,
         /// Only this currency
         #[arg(long)]

@@ -156,13 +156,12 @@ pub(crate) async fn logout(slip: &Slip) -> Outcome {
         slip.out.text("Nobody was signed in here, or not safely; no tokens are left on this machine.");
         return Ok(());
     };
-    let service = slip.service()?;
+    let Some(service) = slip.service().ok().filter(|service| service.client_id == tokens.client_id) else {
+        slip.out.text("Signed out here. The sign-in was for another service and ends there by itself within 30 days.");
+        return Ok(());
+    };
     let http = Http::new()?;
     let cognito = Cognito { http: &http, service: &service };
-    if service.client_id != tokens.client_id {
-        slip.out.text("Signed out here. The sign-in was for another service and ends there by itself.");
-        return Ok(());
-    }
     cognito.revoke(&tokens).await.map_err(|failure| {
         Failure::new(
             failure.exit,

@@ -47,7 +47,7 @@ pub(crate) struct Snap {
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]
     jobs: u8,
     /// How long to wait for a draft, in seconds
-    #[arg(long, default_value_t = 120)]
+    #[arg(long, default_value_t = 120, value_name = "SECONDS")]
     timeout: u64,
 }
 
