@@ -120,6 +120,8 @@ mod tests {
             review: Vec::new(),
             distinct_from: Vec::new(),
             split: None,
+            findings: Vec::new(),
+            converted: None,
             submission: 0,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,

@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    ApprovalRequested, Approved, ChangesRequested, Deleted, Drafted, DuplicatesDismissed, Edited, EventError,
-    ExpenseChange, ExpenseEvent, ExpenseState, Metadata, PersonEvent, PolicyEvent, ReceiptAnnounced, ReceiptAttached,
-    ReceiptDeleted, ReceiptDetached, ReceiptFailed, ReceiptRead, Reimbursed, Rejected, SplitUndone, SplitUp,
-    SubmissionExpired, Submitted, Withdrawn,
+    ApprovalRequested, Approved, BudgetEvent, BudgetThreshold, ChangesRequested, Deleted, Drafted, DuplicatesDismissed,
+    Edited, EventError, ExpenseChange, ExpenseEvent, ExpenseState, Metadata, PersonEvent, PolicyEvent, RatesEvent,
+    ReceiptAnnounced, ReceiptAttached, ReceiptDeleted, ReceiptDetached, ReceiptFailed, ReceiptRead, Reimbursed,
+    Rejected, ReportChanged, ReportCreated, ReportDeleted, ReportSubmitted, SplitUndone, SplitUp, SubmissionExpired,
+    Submitted, Withdrawn,
 };
 
 /// The bus event's `source`.
@@ -126,6 +127,20 @@ catalogue! {
     PersonChanged(PersonEvent) version 1,
     /// Finance set a new policy.
     PolicyChanged(PolicyEvent) version 1,
+    /// Finance loaded the exchange rates of a day.
+    ExchangeRatesLoaded(RatesEvent) version 1,
+    /// Finance set a category's budget or took it away.
+    BudgetChanged(BudgetEvent) version 1,
+    /// So much of a budget is used.
+    BudgetThresholdReached(BudgetThreshold) version 1,
+    /// Someone began a report.
+    ReportCreated(ReportCreated) version 1,
+    /// A report has another title.
+    ReportChanged(ReportChanged) version 1,
+    /// The expenses of a report were submitted together.
+    ReportSubmitted(ReportSubmitted) version 1,
+    /// A report was deleted.
+    ReportDeleted(ReportDeleted) version 1,
 }
 
 impl fmt::Display for EventType {
@@ -187,7 +202,14 @@ impl EventBody {
             | Self::ReceiptDeleted(_)
             | Self::PersonRegistered(_)
             | Self::PersonChanged(_)
-            | Self::PolicyChanged(_) => return None,
+            | Self::PolicyChanged(_)
+            | Self::ExchangeRatesLoaded(_)
+            | Self::BudgetChanged(_)
+            | Self::BudgetThresholdReached(_)
+            | Self::ReportCreated(_)
+            | Self::ReportChanged(_)
+            | Self::ReportSubmitted(_)
+            | Self::ReportDeleted(_) => return None,
         })
     }
 }

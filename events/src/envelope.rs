@@ -2,12 +2,14 @@
 
 use std::{fmt, str::FromStr};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{EventBody, EventType, ExpenseId, PersonId, ReceiptId, expense::ExpenseState};
+use crate::{
+    Category, EventBody, EventType, ExpenseId, PersonId, ReceiptId, expense::ExpenseState, report::ReportState,
+};
 
 /// Why a document is not an event.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +59,12 @@ pub enum SubjectType {
     Person,
     /// The policy.
     Policy,
+    /// The exchange rates of a day.
+    Rates,
+    /// A category's budget, or a threshold of it in a period.
+    Budget,
+    /// A report.
+    Report,
 }
 
 impl SubjectType {
@@ -67,6 +75,9 @@ impl SubjectType {
             Self::Receipt => "receipt",
             Self::Person => "person",
             Self::Policy => "policy",
+            Self::Rates => "rates",
+            Self::Budget => "budget",
+            Self::Report => "report",
         }
     }
 }
@@ -102,6 +113,27 @@ impl Subject {
     /// The policy at this version.
     pub fn policy(version: u64) -> Self {
         Self::new(SubjectType::Policy, "policy", version)
+    }
+
+    /// The exchange rates of a day at this version.
+    pub fn rates(date: Date, version: u64) -> Self {
+        Self::new(SubjectType::Rates, date, version)
+    }
+
+    /// A category's budget at this version.
+    pub fn budget(category: Category, version: u64) -> Self {
+        Self::new(SubjectType::Budget, category, version)
+    }
+
+    /// A threshold of a category's budget in a period. It is reached once, hence version 1: whoever notices it writes
+    /// the same event.
+    pub fn budget_threshold(category: Category, period: &str, percent: u32) -> Self {
+        Self::new(SubjectType::Budget, format_args!("{category}:{period}:{percent}"), 1)
+    }
+
+    /// The report at this version.
+    pub fn report(state: &ReportState) -> Self {
+        Self::new(SubjectType::Report, state.id, state.version)
     }
 
     fn new(subject_type: SubjectType, id: impl fmt::Display, version: u64) -> Self {

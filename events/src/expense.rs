@@ -6,7 +6,7 @@ use jiff::{Timestamp, civil::Date};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ExpenseId, Money, PersonId, ReceiptId, ReportId, ReviewFinding, SubmissionId};
+use crate::{Conversion, ExpenseId, Money, PersonId, PolicyFinding, ReceiptId, ReportId, ReviewFinding, SubmissionId};
 
 /// Where an expense stands in its life cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -193,6 +193,13 @@ pub struct ExpenseState {
     /// submission settles all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub review: Vec<ReviewFinding>,
+    /// What the policy found when it was last submitted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<PolicyFinding>,
+    /// What the amount was in the company's currency when it was last submitted, where it stands in another one and a
+    /// rate was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub converted: Option<Conversion>,
     /// Which suspected duplicates its owner said are none, each by a digest that only who knows the other can make.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub distinct_from: Vec<String>,
@@ -312,6 +319,12 @@ pub struct Submitted {
     pub submission: u32,
     /// The policy it is judged by, to its end.
     pub policy_version: u32,
+    /// What that policy warns of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<PolicyFinding>,
+    /// What the amount is in the company's currency, where it stands in another one and a rate was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub converted: Option<Conversion>,
 }
 
 /// An approver was asked.

@@ -112,6 +112,10 @@ typed_id!(
     /// A report: expenses submitted together.
     ReportId, "rpt", "report"
 );
+typed_id!(
+    /// An export.
+    ExportId, "expt", "export"
+);
 
 /// A person: the `sub` claim of the user pool, a UUID with hyphens.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

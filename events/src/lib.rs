@@ -9,6 +9,7 @@
 //! To test: `cargo test -p slipstream-events`. After a deliberate change of a contract, regenerate the schemas
 //! with `UPDATE_SCHEMAS=1 cargo test -p slipstream-events`.
 
+mod budget;
 mod catalogue;
 mod envelope;
 mod expense;
@@ -16,9 +17,12 @@ mod ids;
 mod money;
 mod person;
 mod policy;
+mod rates;
 mod receipt;
+mod report;
 mod review;
 
+pub use budget::{BudgetEvent, BudgetLimit, BudgetPeriod, BudgetState, BudgetThreshold};
 pub use catalogue::{EventBody, EventType, SOURCE, schemas};
 pub use envelope::{Actor, Cause, CorrelationId, Event, EventError, EventId, Metadata, Subject, SubjectType};
 pub use expense::{
@@ -26,11 +30,16 @@ pub use expense::{
     ExpenseChange, ExpenseDetails, ExpenseEvent, ExpenseState, ExpenseStatus, PaidBy, ReceiptAttached, ReceiptDetached,
     Reimbursed, Rejected, Split, SplitUndone, SplitUp, SubmissionExpired, Submitted, Withdrawn,
 };
-pub use ids::{ExpenseId, IdError, PersonId, ReceiptId, ReportId, SubmissionId};
+pub use ids::{ExpenseId, ExportId, IdError, PersonId, ReceiptId, ReportId, SubmissionId};
 pub use money::{Currency, Money, MoneyError};
 pub use person::{Delegation, PersonEvent, PersonState, Role};
-pub use policy::{PolicyEvent, PolicyState};
+pub use policy::{
+    AgeRule, CategoryLimit, CurrencyRule, FutureRule, PolicyEvent, PolicyFinding, PolicyRule, PolicyState, ReceiptRule,
+    Severity,
+};
+pub use rates::{Conversion, DayRates, ExchangeRate, RateError, RatesEvent};
 pub use receipt::{
     FailureReason, MediaType, ReceiptAnnounced, ReceiptDeleted, ReceiptFailed, ReceiptRead, ReceiptState, ReceiptStatus,
 };
+pub use report::{ReportChanged, ReportCreated, ReportDeleted, ReportState, ReportSubmitted};
 pub use review::{Doubt, ReadField, ReviewFinding};

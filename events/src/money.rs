@@ -1,6 +1,6 @@
 //! Money: an integer of minor units and an ISO 4217 currency. Never a float.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{borrow::Cow, cmp::Ordering, fmt, str::FromStr};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,18 @@ impl Currency {
     /// The three-letter code.
     pub fn code(self) -> &'static str {
         self.0.code()
+    }
+}
+
+impl PartialOrd for Currency {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Currency {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.code().cmp(other.code())
     }
 }
 

@@ -4,9 +4,13 @@
 mod access;
 mod approvals;
 mod cli;
+mod expenses;
+mod exports;
 mod harness;
+mod policy;
 mod reading;
 mod receipts;
+mod reports;
 mod resilience;
 
 use std::process::ExitCode;
@@ -50,10 +54,32 @@ fn main() -> ExitCode {
         approvals::two_decisions_at_once_are_one,
         cli::a_receipt_goes_its_way_from_the_command_line,
         cli::finance_and_administrators_work_from_the_command_line,
+        expenses::a_request_is_carried_out_once,
+        expenses::a_change_goes_by_the_version_it_knows,
+        expenses::a_receipt_goes_where_its_owner_puts_it,
+        expenses::the_parts_of_a_split_add_up,
+        expenses::lists_are_keyed_and_sifted,
+        expenses::one_dinner_claimed_twice_is_seen,
+        expenses::what_the_company_paid_is_not_owed,
+        reports::one_mail_asks_for_a_report_and_all_of_it_is_approved,
+        reports::one_of_a_report_is_rejected_by_itself,
+        reports::a_report_is_submitted_whole_or_not_at_all,
+        reports::a_report_holds_forty_expenses_however_many_join_at_once,
+        reports::an_execution_that_lags_does_not_hold_the_mail_up,
+        reports::an_approver_decides_over_the_api,
         access::strangers_see_nothing,
         access::only_id_tokens_of_active_people_count,
         access::only_allowed_mail_domains_sign_up,
         access::bad_input_names_the_field,
+        policy::a_policy_has_versions_that_stay,
+        policy::rates_loaded_twice_change_nothing,
+        policy::a_budget_tells_of_each_threshold_once,
+        policy::spend_is_shown_to_whom_it_concerns,
+        exports::ones_own_expenses_become_a_csv,
+        exports::finance_exports_the_company,
+        exports::receipts_come_in_zip_files,
+        exports::personal_data_are_complete_and_ones_own,
+        exports::erasure_leaves_what_the_law_wants,
         resilience::an_execution_stopped_in_the_middle_is_restarted,
         resilience::an_event_lost_on_the_way_is_published_again,
         resilience::a_receipt_that_nobody_noticed_is_read,

@@ -58,10 +58,10 @@ pub async fn photo_becomes_an_approved_expense(world: &Deployment) -> Result<()>
     let told = |mail: &slipstream_local::Mail| mail.mentions(id) && mail.subject.starts_with("Expense approved");
     world.mailbox().wait_for_mail("the mail that tells the owner", DEADLINE, told).await?;
 
-    let month = format!("SPEND#{}#2026-04", session.person_id);
-    let category = format!("{}#EUR", details["category"].as_str().unwrap_or_default());
+    let spend = format!("SPEND#{}", session.person_id);
+    let sum = format!("2026-04#{}#EUR", details["category"].as_str().unwrap_or_default());
     wait::until("the spend to be summed up", DEADLINE, async || {
-        let sums = item(world, "ProjectionsTableName", &month, &category).await?;
+        let sums = item(world, "ProjectionsTableName", &spend, &sum).await?;
         Ok(sums.filter(|sums| {
             sums["approved_out_of_pocket_minor_units"] == "10800" && sums["submitted_out_of_pocket_minor_units"] == "0"
         }))
@@ -128,7 +128,8 @@ pub async fn an_unreadable_photo_fails_by_name_and_can_be_entered_by_hand(world:
     let body = json!({ "receipt_id": receipt["id"], "details": { "merchant": "Joiner", "note": "see photo" } });
     let expense = session.post("/expenses", &body).await?.expect(201)?;
     ensure!(expense["receipt_id"] == receipt["id"], "{expense}");
-    session.post("/expenses", &body).await?.expect(200)?;
+    let again = session.post("/expenses", &body).await?;
+    ensure!(again.status == 409 && problem(&again) == "receipt-in-use", "one receipt, one claim: {}", again.body);
     Ok(())
 }
 

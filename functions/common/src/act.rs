@@ -48,7 +48,12 @@ pub async fn act(
     let mut races = 0;
     loop {
         let mut transaction = Transaction::default();
-        let response = attempt(&mut transaction).await?;
+        let response = match (attempt(&mut transaction).await, &once) {
+            (Ok(response), _) => response,
+            // The same request, come twice at once, may have done what makes this one impossible.
+            (Err(problem), Some(once)) => return once.answered(store).await?.ok_or(problem),
+            (Err(problem), None) => return Err(problem),
+        };
         if let Some(once) = &once {
             once.add(&mut transaction, &response)?;
         }
@@ -59,7 +64,6 @@ pub async fn act(
             Ok(()) => return Ok(response),
             Err(StoreError::Condition(_)) if races < MAX_RACES => {
                 races += 1;
-                // The same request may have come twice at once.
                 if let Some(once) = &once
                     && let Some(answer) = once.answered(store).await?
                 {

@@ -4,8 +4,8 @@
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use slipstream_domain::merchant;
 use slipstream_events::{
-    EventId, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, PersonId, ReceiptId, ReportId, Role, Subject,
-    SubjectType, SubmissionId,
+    Category, EventId, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, ExportId, PersonId, ReceiptId, ReportId,
+    Role, Subject, SubjectType, SubmissionId,
 };
 
 /// The partition key's attribute.
@@ -17,6 +17,8 @@ pub const EXPIRES_AT: &str = "expires_at";
 /// What every event's sort key begins with.
 pub const EVENT_PREFIX: &str = "EVENT#";
 
+/// What every habit's sort key begins with.
+pub const HABIT_PREFIX: &str = "HABIT#";
 /// What every step's sort key begins with.
 pub const STEP_PREFIX: &str = "STEP#";
 
@@ -40,6 +42,9 @@ pub fn subject_partition(subject_type: SubjectType, id: &str) -> String {
         SubjectType::Receipt => format!("RECEIPT#{id}"),
         SubjectType::Person => format!("PERSON#{id}"),
         SubjectType::Policy => "POLICY".to_owned(),
+        SubjectType::Rates => format!("RATES#{id}"),
+        SubjectType::Budget => format!("BUDGET#{id}"),
+        SubjectType::Report => format!("REPORT#{id}"),
     }
 }
 
@@ -65,7 +70,7 @@ pub fn analysis(sha256: &str) -> Key {
 
 /// What a person does with a merchant, by the merchant's key ([`slipstream_domain::merchant::key`]).
 pub fn habit(person: PersonId, merchant: &str) -> Key {
-    key(subject_partition(SubjectType::Person, &person.to_string()), format!("HABIT#{merchant}"))
+    key(subject_partition(SubjectType::Person, &person.to_string()), format!("{HABIT_PREFIX}{merchant}"))
 }
 
 /// An approval step.
@@ -91,6 +96,50 @@ pub fn policy(version: u32) -> Key {
 /// The version of the policy that holds now.
 pub fn current_policy() -> Key {
     key(subject_partition(SubjectType::Policy, ""), "CURRENT")
+}
+
+/// An export.
+pub fn export(id: ExportId) -> Key {
+    key(format!("EXPORT#{id}"), "EXPORT")
+}
+
+/// The erasure of what is known of a person.
+pub fn erasure(person: PersonId) -> Key {
+    key(subject_partition(SubjectType::Person, &person.to_string()), "ERASURE")
+}
+
+/// The partition of the exchange rates, by day.
+pub const RATES: &str = "RATES";
+
+/// The exchange rates of a day.
+pub fn rates(date: Date) -> Key {
+    key(RATES.to_owned(), date.to_string())
+}
+
+/// The partition of the budgets, by category.
+pub const BUDGETS: &str = "BUDGETS";
+
+/// The budget of a category.
+pub fn budget(category: Category) -> Key {
+    key(BUDGETS.to_owned(), category.to_string())
+}
+
+/// A report.
+pub fn report(id: ReportId) -> Key {
+    key(subject_partition(SubjectType::Report, &id.to_string()), "REPORT")
+}
+
+/// One submission of a report, counted from 1: which submissions of its expenses were made together.
+pub fn report_submission(id: ReportId, number: u32) -> Key {
+    key(subject_partition(SubjectType::Report, &id.to_string()), format!("{REPORT_SUBMISSION_PREFIX}{number:010}"))
+}
+
+/// What every submission of a report begins with.
+pub const REPORT_SUBMISSION_PREFIX: &str = "SUBMISSION#";
+
+/// The guard of the one mail that asks an approver for a submitted report.
+pub fn report_guard(consumer: &str, id: ReportId, number: u32, approver: PersonId) -> Key {
+    key(format!("DONE#{consumer}#report/{id}/{number}/{approver}"), "DONE")
 }
 
 /// The guard of one effect of one event.
@@ -201,18 +250,17 @@ pub fn until_date(date: Date) -> String {
 }
 
 /// Where an expense stands: among its owner's, all and by status; among open work while it waits for a decision; and
-/// from its first submission on among everyone's of the month.
+/// from its first submission on among everyone's of the month. A deleted one is in no list, but the erasure of its owner
+/// finds it by its status.
 pub fn expense_entries(state: &ExpenseState) -> Vec<Entry> {
     let status = state.status;
-    if status == ExpenseStatus::Deleted {
-        return Vec::new();
-    }
     let date = listed_on(state);
     let sk = format!("{date}#{}", state.id);
-    let mut entries = vec![
-        Entry { index: Index::Owner, pk: expenses_of(state.owner), sk: sk.clone() },
-        Entry { index: Index::Approver, pk: expenses_of_status(state.owner, status), sk: sk.clone() },
-    ];
+    let by_status = Entry { index: Index::Approver, pk: expenses_of_status(state.owner, status), sk: sk.clone() };
+    if status == ExpenseStatus::Deleted {
+        return vec![by_status];
+    }
+    let mut entries = vec![Entry { index: Index::Owner, pk: expenses_of(state.owner), sk: sk.clone() }, by_status];
     if status == ExpenseStatus::Submitted {
         entries.push(Open::Submission.entry(state.updated_at, &state.id.to_string()));
     }
@@ -249,7 +297,7 @@ pub fn same_purchase(details: &ExpenseDetails) -> Option<String> {
 
 /// The partition of a report and of the marks of the expenses in it.
 pub fn report_partition(report: ReportId) -> String {
-    format!("REPORT#{report}")
+    subject_partition(SubjectType::Report, &report.to_string())
 }
 
 /// What the sort key of an expense's mark begins with.
@@ -309,6 +357,16 @@ pub fn person_at(email: &str, id: PersonId) -> Entry {
     Entry { index: Index::Approver, pk: people_at(email), sk: id.to_string() }
 }
 
+/// Reports of an owner, by the time they were begun.
+pub fn reports_of(owner: PersonId) -> String {
+    format!("OWNER#{owner}#reports")
+}
+
+/// Where a report stands among its owner's.
+pub fn report_of_owner(owner: PersonId, created_at: Timestamp, id: ReportId) -> Entry {
+    Entry { index: Index::Owner, pk: reports_of(owner), sk: format!("{}#{id}", instant(created_at)) }
+}
+
 /// Steps that wait for an approver.
 pub fn steps_of(approver: PersonId) -> String {
     format!("APPROVER#{approver}")
@@ -317,6 +375,30 @@ pub fn steps_of(approver: PersonId) -> String {
 /// Where a pending step stands among its approver's, by due date.
 pub fn step_of_approver(approver: PersonId, due_at: Timestamp, submission: SubmissionId) -> Entry {
     Entry { index: Index::Approver, pk: steps_of(approver), sk: format!("{}#{submission}", instant(due_at)) }
+}
+
+/// Steps that an approver decided.
+pub fn steps_decided_by(approver: PersonId) -> String {
+    format!("APPROVER#{approver}#decided")
+}
+
+/// Where a decided step stands among those that its approver decided, by when they did.
+pub fn step_decided_by(approver: PersonId, decided_at: Timestamp, submission: SubmissionId) -> Entry {
+    Entry {
+        index: Index::Approver,
+        pk: steps_decided_by(approver),
+        sk: format!("{}#{submission}", instant(decided_at)),
+    }
+}
+
+/// Exports that a person asked for.
+pub fn exports_of(owner: PersonId) -> String {
+    format!("EXPORTS#{owner}")
+}
+
+/// Where an export stands among those that its owner asked for.
+pub fn export_of_owner(owner: PersonId, created_at: Timestamp, id: ExportId) -> Entry {
+    Entry { index: Index::Owner, pk: exports_of(owner), sk: format!("{}#{id}", instant(created_at)) }
 }
 
 /// A kind of work that somebody still has to finish. The sweeper looks at these.
@@ -328,8 +410,12 @@ pub enum Open {
     Submission,
     /// A step that is decided while its execution still waits.
     Resumption,
+    /// A submitted report whose approvers were not mailed yet.
+    ReportMail,
     /// A receipt that was deleted while its files are still there.
     Erasure,
+    /// An export that is being made, or an erasure that is under way.
+    Background,
 }
 
 impl Open {
@@ -339,7 +425,9 @@ impl Open {
             Self::Receipt => "OPEN#receipt",
             Self::Submission => "OPEN#submission",
             Self::Resumption => "OPEN#resumption",
+            Self::ReportMail => "OPEN#report-mail",
             Self::Erasure => "OPEN#erasure",
+            Self::Background => "OPEN#background",
         }
     }
 
@@ -391,6 +479,8 @@ mod tests {
             review: Vec::new(),
             distinct_from: Vec::new(),
             split: None,
+            findings: Vec::new(),
+            converted: None,
             submission: 0,
             created_at: "2026-03-12T23:30:00Z".parse().unwrap(),
             updated_at: Timestamp::UNIX_EPOCH,
@@ -409,7 +499,7 @@ mod tests {
         state.status = ExpenseStatus::Rejected;
         assert_eq!(marked(&state), [receipt], "a rejected expense is nobody's duplicate");
         state.status = ExpenseStatus::Deleted;
-        assert_eq!((indexes(&state).len(), marks(&state).len()), (0, 0));
+        assert_eq!((indexes(&state), marks(&state).len()), (vec![Index::Approver], 0));
         let date = jiff::civil::date(2026, 2, 28);
         let sk = format!("{date}#{}", state.id);
         assert!(

@@ -5,10 +5,14 @@
 //! - [`keys`]: every key and index of the main table, named; nothing else spells them;
 //! - [`table`]: reads, and transactions that say why they failed;
 //! - [`records`]: the items of the main table beside events;
+//! - [`reports`]: reports in the table, and what was submitted together;
 //! - [`store`]: changes of expenses, receipts, people and policy, each with its event in the same transaction;
+//! - [`rates`]: the exchange rates, by day;
+//! - [`sums`]: the keys of the projections table that more than one function uses;
 //! - [`http`], [`problem`], [`caller`]: API Gateway requests and RFC 9457 problems;
 //! - [`act`]: what a request asks for, carried out once; [`page`]: lists by page;
 //! - [`duplicates`]: expenses that may be claimed twice;
+//! - [`background`]: work that takes longer than a request, and its place among the open work;
 //! - [`bus`], [`execution`]: the event bus and the approval state machine;
 //! - [`queue`]: batches of queue messages, record by record.
 //!
@@ -17,6 +21,7 @@
 //! To test: `cargo test -p slipstream-common`; the table's real behaviour is tested end to end in `tests/`.
 
 pub mod act;
+pub mod background;
 pub mod bus;
 pub mod caller;
 pub mod duplicates;
@@ -28,10 +33,13 @@ pub mod metrics;
 pub mod page;
 pub mod problem;
 pub mod queue;
+pub mod rates;
 pub mod records;
+pub mod reports;
 pub mod sdk;
 pub mod settings;
 pub mod store;
+pub mod sums;
 pub mod table;
 pub mod telemetry;
 

@@ -30,6 +30,8 @@ pub struct Message {
     pub id: String,
     /// Its body.
     pub body: String,
+    /// How often it was delivered, this time included.
+    pub receives: u32,
 }
 
 /// The batch is not one.
@@ -50,8 +52,11 @@ pub async fn each<E: std::fmt::Display>(
     for record in records {
         let id = record["messageId"].as_str().ok_or(NotABatch)?.to_owned();
         let body = record["body"].as_str().unwrap_or_default().to_owned();
+        let receives = record["attributes"]["ApproximateReceiveCount"].as_str().and_then(|count| count.parse().ok());
         let span = tracing::info_span!("message", message.id = id);
-        if let Err(error) = handle(Message { id: id.clone(), body }).instrument(span.clone()).await {
+        if let Err(error) =
+            handle(Message { id: id.clone(), body, receives: receives.unwrap_or(1) }).instrument(span.clone()).await
+        {
             span.in_scope(|| tracing::warn!(%error, "to be tried again"));
             response.batch_item_failures.push(BatchItemFailure { item_identifier: id });
         }

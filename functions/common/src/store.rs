@@ -1,16 +1,16 @@
 //! Changes of expenses, receipts, people and policy. Every change writes the new state on condition of the version
 //! it was decided on, and its event in the same transaction (the transactional outbox).
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use slipstream_domain::{
     category,
     expense::{Command, Rejection, apply, decide},
     merchant,
 };
 use slipstream_events::{
-    Actor, Category, Cause, Event, EventBody, ExpenseChange, ExpenseId, ExpenseState, FailureReason, PersonEvent,
-    PersonId, PolicyEvent, PolicyState, ReceiptDeleted, ReceiptFailed, ReceiptId, ReceiptStatus, Role, Subject,
-    SubmissionId,
+    Actor, BudgetEvent, BudgetLimit, BudgetState, Category, Cause, Event, EventBody, ExpenseChange, ExpenseId,
+    ExpenseState, FailureReason, PersonEvent, PersonId, PolicyEvent, PolicyState, ReceiptDeleted, ReceiptFailed,
+    ReceiptId, ReceiptStatus, Role, Subject, SubmissionId,
 };
 
 use crate::{
@@ -154,6 +154,23 @@ impl Store {
         Ok(mark.map(|mark| mark.expense))
     }
 
+    /// The budgets, as they are now; also those that were taken away.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn budgets(&self) -> Result<Vec<BudgetState>, StoreError> {
+        // Every category sorts between these two.
+        self.table.range(keys::BUDGETS, "a", "~", None).await
+    }
+
+    /// A category's budget, as it is now; also one that was taken away.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn budget(&self, category: Category) -> Result<Option<BudgetState>, StoreError> {
+        self.table.get(&keys::budget(category)).await
+    }
+
     /// A subject's events, oldest first.
     ///
     /// # Errors
@@ -212,30 +229,62 @@ impl Store {
         Ok(after)
     }
 
-    /// Sets a new policy after the version `before`.
+    /// Writes an event that changes no item, once; whether it was the first time.
     ///
     /// # Errors
-    /// [`ChangeError`]; [`ChangeError::is_conflict`] when someone else set one in between.
-    pub async fn write_policy(
-        &self,
-        before: &PolicyState,
-        mut after: PolicyState,
-        cause: &Cause,
-    ) -> Result<PolicyState, ChangeError> {
-        after.version = before.version + 1;
-        let body = EventBody::PolicyChanged(Box::new(PolicyEvent { policy: after.clone() }));
-        let event = Event::new(Subject::policy(u64::from(after.version)), body, cause);
+    /// [`ChangeError`].
+    pub async fn write_once(&self, event: &Event) -> Result<bool, ChangeError> {
         let mut transaction = Transaction::default();
-        let condition = match before.version {
-            0 => Condition::absent(),
-            version => Condition::version(u64::from(version)),
-        };
-        transaction.put(&keys::current_policy(), policy_item(&after)?, Some(condition));
-        transaction.put(&keys::policy(after.version), policy_item(&after)?, Some(Condition::absent()));
-        add_event(&mut transaction, &event)?;
-        self.table.commit(transaction).await?;
-        Ok(after)
+        add_event(&mut transaction, event)?;
+        match self.table.commit(transaction).await {
+            Ok(()) => Ok(true),
+            Err(StoreError::Condition(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
+}
+
+/// Adds a new policy to a transaction, after the one that holds now: as the current one, as its own version for ever,
+/// and its event.
+///
+/// # Errors
+/// [`ChangeError`].
+pub fn add_policy(
+    transaction: &mut Transaction,
+    before: &PolicyState,
+    after: PolicyState,
+    cause: &Cause,
+) -> Result<PolicyState, ChangeError> {
+    let after = PolicyState { version: before.version + 1, ..after };
+    let condition = match before.version {
+        0 => Condition::absent(),
+        version => Condition::version(u64::from(version)),
+    };
+    transaction.put(&keys::current_policy(), policy_item(&after)?, Some(condition));
+    transaction.put(&keys::policy(after.version), policy_item(&after)?, Some(Condition::absent()));
+    let body = EventBody::PolicyChanged(Box::new(PolicyEvent { policy: after.clone() }));
+    add_event(transaction, &Event::new(Subject::policy(u64::from(after.version)), body, cause))?;
+    Ok(after)
+}
+
+/// Adds a category's budget to a transaction, after `before`, and its event.
+///
+/// # Errors
+/// [`ChangeError`].
+pub fn add_budget(
+    transaction: &mut Transaction,
+    before: Option<&BudgetState>,
+    category: Category,
+    limit: Option<BudgetLimit>,
+    cause: &Cause,
+) -> Result<BudgetState, ChangeError> {
+    let version = before.map_or(0, |before| before.version) + 1;
+    let after = BudgetState { category, version, since: cause.at.to_zoned(TimeZone::UTC).date(), limit };
+    let condition = before.map_or_else(Condition::absent, |before| Condition::version(before.version));
+    transaction.put(&keys::budget(category), item(&after, [])?, Some(condition));
+    let body = EventBody::BudgetChanged(Box::new(BudgetEvent { budget: after.clone() }));
+    add_event(transaction, &Event::new(Subject::budget(category, version), body, cause))?;
+    Ok(after)
 }
 
 /// Adds `change` of an expense to a transaction: the expense on condition of its version, the marks that follow it, the
@@ -353,7 +402,7 @@ pub fn receipt_cause(name: &str, receipt: &ReceiptRecord, at: Timestamp) -> Caus
 }
 
 /// Adds an event to a transaction. It is written once: a second one for the same version fails the transaction.
-fn add_event(transaction: &mut Transaction, event: &Event) -> Result<(), ChangeError> {
+pub(crate) fn add_event(transaction: &mut Transaction, event: &Event) -> Result<(), ChangeError> {
     let record = EventRecord::new(event)?;
     let day = keys::event_of_day(event.metadata.occurred_at, &event.metadata.id);
     let key: Key = keys::event(&event.metadata.subject);

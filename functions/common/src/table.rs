@@ -265,6 +265,46 @@ impl Table {
         Ok((serde_dynamo::from_items(answer.items.unwrap_or_default())?, answer.last_evaluated_key))
     }
 
+    /// The items of one partition between two sort keys (both inclusive), as they are now. With `latest`, only so many
+    /// from the end, the latest first; they fit a page.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn range<T: DeserializeOwned>(
+        &self,
+        pk: &str,
+        from: &str,
+        until: &str,
+        latest: Option<i32>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut all = Vec::new();
+        let mut start = None;
+        loop {
+            let answer = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :until")
+                .expression_attribute_names("#pk", PK)
+                .expression_attribute_names("#sk", SK)
+                .expression_attribute_values(":pk", text(pk))
+                .expression_attribute_values(":from", text(from))
+                .expression_attribute_values(":until", text(until))
+                .scan_index_forward(latest.is_none())
+                .set_limit(latest)
+                .consistent_read(true)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(unavailable)?;
+            all.extend(serde_dynamo::from_items(answer.items.unwrap_or_default())?);
+            start = answer.last_evaluated_key;
+            if start.is_none() || latest.is_some() {
+                return Ok(all);
+            }
+        }
+    }
+
     /// Carries out all writes or none. A conflict with another transaction is tried again.
     ///
     /// # Errors
@@ -391,6 +431,11 @@ pub fn text(value: impl std::fmt::Display) -> AttributeValue {
     AttributeValue::S(value.to_string())
 }
 
+/// A truth value as an attribute.
+pub const fn flag(value: bool) -> AttributeValue {
+    AttributeValue::Bool(value)
+}
+
 /// A set of texts as an attribute.
 pub fn text_set(values: impl IntoIterator<Item = String>) -> AttributeValue {
     AttributeValue::Ss(values.into_iter().collect())
@@ -454,7 +499,11 @@ impl Write {
     }
 }
 
-/// Writes that happen together or not at all. At most 100.
+/// The most writes and checks of a transaction
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
+pub const MAX_WRITES: usize = 100;
+
+/// Writes that happen together or not at all. At most [`MAX_WRITES`].
 #[derive(Debug, Clone, Default)]
 pub struct Transaction {
     writes: Vec<Write>,

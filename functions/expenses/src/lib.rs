@@ -1,17 +1,23 @@
-//! Expenses over HTTP, and the people and the policy that they need.
+//! Expenses over HTTP, and the people, the policy, the rates, the budgets and the sums that go with them.
 //!
 //! It translates: requests into commands of the domain, states into answers. What may happen is decided in
 //! `slipstream-domain`. What is not the caller's does not exist for them (404, never 403).
 //!
 //! To test: `cargo test -p expenses`; every route end to end in `tests/`.
 
+mod budgets;
 mod expense;
+mod judge;
 mod lists;
 mod people;
 mod policy;
+mod rates;
+mod reports;
+mod spend;
 mod view;
 
 use aws_config::SdkConfig;
+use expense::Context;
 use serde_json::Value;
 use slipstream_common::{
     Fault, caller,
@@ -22,12 +28,15 @@ use slipstream_common::{
     store::Store,
     table::Table,
 };
-use slipstream_events::Role;
+use slipstream_events::{Currency, Role};
 
 /// The function's configuration and clients.
 #[derive(Debug)]
 pub struct Expenses {
     store: Store,
+    /// The sums; read only.
+    projections: Table,
+    company_currency: Currency,
     web_origin: String,
 }
 
@@ -40,7 +49,10 @@ impl Expenses {
         let mut settings = Settings::new();
         let table = settings.text("TABLE_NAME");
         let web_origin = settings.text("WEB_ORIGIN");
-        settings.finish(Self { store: Store::new(Table::new(sdk, table)), web_origin })
+        let projections = settings.text("PROJECTIONS_TABLE_NAME");
+        let company_currency = settings.parsed("COMPANY_CURRENCY", "an ISO 4217 code", Currency::EUR);
+        let store = Store::new(Table::new(sdk, table));
+        settings.finish(Self { store, projections: Table::new(sdk, projections), company_currency, web_origin })
     }
 
     /// Answers a request of the gateway.
@@ -60,6 +72,7 @@ impl Expenses {
 
     async fn route(&self, caller: &PersonRecord, request: &Request) -> Result<Response, Problem> {
         let store = &self.store;
+        let context = Context { store, company_currency: self.company_currency };
         let me = caller.state.id;
         let may = |role: Role| match caller.state.roles.contains(&role) {
             true => Ok(()),
@@ -67,16 +80,16 @@ impl Expenses {
         };
         match (request.http_method.as_str(), request.resource.as_str()) {
             ("GET", "/expenses") => lists::own(store, me, request).await,
-            ("POST", "/expenses") => expense::create(store, me, request).await,
-            ("GET", "/expenses/{expense_id}") => expense::read(store, caller, request).await,
-            ("PATCH", "/expenses/{expense_id}") => expense::edit(store, me, request).await,
+            ("POST", "/expenses") => expense::create(context, me, request).await,
+            ("GET", "/expenses/{expense_id}") => expense::read(context, caller, request).await,
+            ("PATCH", "/expenses/{expense_id}") => expense::edit(context, me, request).await,
             ("DELETE", "/expenses/{expense_id}") => expense::delete(store, me, request).await,
-            ("PUT", "/expenses/{expense_id}/receipt") => expense::attach(store, me, request).await,
+            ("PUT", "/expenses/{expense_id}/receipt") => expense::attach(context, me, request).await,
             ("DELETE", "/expenses/{expense_id}/receipt") => expense::detach(store, me, request).await,
             ("POST", "/expenses/{expense_id}/split") => expense::split(store, me, request).await,
             ("DELETE", "/expenses/{expense_id}/split") => expense::undo_split(store, me, request).await,
-            ("POST", "/expenses/{expense_id}/not-duplicate") => expense::not_duplicate(store, me, request).await,
-            ("POST", "/expenses/{expense_id}/submit") => expense::submit(store, me, request).await,
+            ("POST", "/expenses/{expense_id}/not-duplicate") => expense::not_duplicate(context, me, request).await,
+            ("POST", "/expenses/{expense_id}/submit") => expense::submit(context, me, request).await,
             ("POST", "/expenses/{expense_id}/withdraw") => expense::withdraw(store, me, request).await,
             ("POST", "/expenses/{expense_id}/reimburse") => {
                 may(Role::Finance)?;
@@ -87,6 +100,12 @@ impl Expenses {
                 may(Role::Finance)?;
                 lists::everyone(store, request).await
             }
+            ("GET", "/reports") => reports::list(store, me, request).await,
+            ("POST", "/reports") => reports::create(store, me, request).await,
+            ("GET", "/reports/{report_id}") => reports::read(store, me, request).await,
+            ("PATCH", "/reports/{report_id}") => reports::edit(store, me, request).await,
+            ("DELETE", "/reports/{report_id}") => reports::delete(store, me, request).await,
+            ("POST", "/reports/{report_id}/submit") => reports::submit(context, me, request).await,
             ("GET", "/people") => {
                 may(Role::Administrator)?;
                 people::find(store, request).await
@@ -100,10 +119,29 @@ impl Expenses {
                 people::write(store, me, request).await
             }
             ("GET", "/policy") => policy::read(store).await,
+            ("GET", "/policy/versions/{version}") => policy::read_version(store, request).await,
             ("PUT", "/policy") => {
                 may(Role::Finance)?;
                 policy::write(store, me, request).await
             }
+            ("GET", "/exchange-rates") => rates::read(store, request).await,
+            ("PUT", "/exchange-rates") => {
+                may(Role::Finance)?;
+                rates::load(store, me, request).await
+            }
+            ("GET", "/budgets") => {
+                may(Role::Finance)?;
+                budgets::list(store, &self.projections).await
+            }
+            ("PUT", "/budgets/{category}") => {
+                may(Role::Finance)?;
+                budgets::write(store, self.company_currency, me, request).await
+            }
+            ("DELETE", "/budgets/{category}") => {
+                may(Role::Finance)?;
+                budgets::delete(store, me, request).await
+            }
+            ("GET", "/spend") => spend::read(store, &self.projections, caller, request).await,
             _ => Err(Problem::method_not_allowed()),
         }
     }

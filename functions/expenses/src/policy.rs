@@ -2,35 +2,76 @@
 
 use serde::Deserialize;
 use slipstream_common::{
-    http::{Request, Response},
-    problem::Problem,
-    store::Store,
+    act::act,
+    http::{Request, Response, etag},
+    problem::{FieldError, Problem},
+    store::{Store, add_policy},
+    table::Transaction,
 };
-use slipstream_events::{PersonId, PolicyState};
+use slipstream_domain::policy;
+use slipstream_events::{AgeRule, CategoryLimit, CurrencyRule, FutureRule, Money, PersonId, PolicyState, ReceiptRule};
 
-/// The longest time to decide: Step Functions ends an execution after a year.
-const MAX_DUE_SECONDS: u64 = 300 * 24 * 60 * 60;
-
+/// The whole document; what is left out is no rule.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewPolicy {
     decision_due_seconds: u64,
+    #[serde(default)]
+    receipt_required_from: Option<ReceiptRule>,
+    #[serde(default)]
+    category_limits: Vec<CategoryLimit>,
+    #[serde(default)]
+    max_age: Option<AgeRule>,
+    #[serde(default)]
+    future_dates: Option<FutureRule>,
+    #[serde(default)]
+    allowed_currencies: Option<CurrencyRule>,
+    #[serde(default)]
+    auto_approve_below: Option<Money>,
+    #[serde(default)]
+    second_level_from: Option<Money>,
 }
 
 /// The policy that holds now.
 pub async fn read(store: &Store) -> Result<Response, Problem> {
-    Ok(Response::json(200, &store.current_policy().await?))
+    Ok(answer(&store.current_policy().await?))
+}
+
+/// A version of the policy, however old.
+pub async fn read_version(store: &Store, request: &Request) -> Result<Response, Problem> {
+    let version: u32 = request.path("version", "version of the policy")?;
+    let policy = store.policy(version).await?.ok_or_else(|| Problem::not_found("version of the policy"))?;
+    Ok(answer(&policy))
+}
+
+fn answer(policy: &PolicyState) -> Response {
+    Response::json(200, policy).header("etag", etag(policy.version))
 }
 
 /// Sets a new policy. Submissions that are under way keep the version they began with.
 pub async fn write(store: &Store, finance: PersonId, request: &Request) -> Result<Response, Problem> {
     let wanted: NewPolicy = request.json()?;
-    if !(1..=MAX_DUE_SECONDS).contains(&wanted.decision_due_seconds) {
-        let remedy = format!("give 1 to {MAX_DUE_SECONDS} seconds");
-        return Err(Problem::invalid("decision_due_seconds", remedy));
+    let after = PolicyState {
+        version: 0,
+        decision_due_seconds: wanted.decision_due_seconds,
+        receipt_required_from: wanted.receipt_required_from,
+        category_limits: wanted.category_limits,
+        max_age: wanted.max_age,
+        future_dates: wanted.future_dates,
+        allowed_currencies: wanted.allowed_currencies,
+        auto_approve_below: wanted.auto_approve_below,
+        second_level_from: wanted.second_level_from,
+    };
+    let problems = policy::problems(&after).into_iter();
+    let errors: Vec<FieldError> =
+        problems.map(|problem| FieldError { field: problem.field, remedy: problem.remedy }).collect();
+    if !errors.is_empty() {
+        return Err(Problem::invalid_fields(errors));
     }
-    let before = store.current_policy().await?;
-    let after = PolicyState { version: before.version, decision_due_seconds: wanted.decision_due_seconds };
-    let after = store.write_policy(&before, after, &request.cause(finance)).await?;
-    Ok(Response::json(200, &after))
+    act(store, request, finance, async |transaction: &mut Transaction| {
+        let before = store.current_policy().await?;
+        request.if_match(before.version)?;
+        Ok(answer(&add_policy(transaction, &before, after.clone(), &request.cause(finance))?))
+    })
+    .await
 }

@@ -1,30 +1,35 @@
-//! Spend per person, month, category and currency: what one expense contributes, and how a sum changes when its
-//! contribution is replaced.
+//! What one expense contributes to the sums, and how they change when its contribution is replaced: spend per person and
+//! for the company, by month, category and currency; and what is used of each category's budget.
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use slipstream_common::{
     keys::Key,
+    sums::{self, Bucket, Whose},
     table::{Condition, Transaction, number},
 };
-use slipstream_events::{Category, Currency, ExpenseId, ExpenseState, ExpenseStatus, PaidBy, PersonId};
+use slipstream_events::{BudgetPeriod, Category, ExpenseId, ExpenseState, ExpenseStatus, Money, PaidBy, PersonId};
 
-/// What one expense contributes to one sum.
+/// What one expense contributes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contribution {
     owner: PersonId,
-    /// The month of the receipt's date, `yyyy-mm`.
-    month: String,
-    category: Category,
-    currency: Currency,
-    bucket: Bucket,
+    /// The receipt's date.
+    pub date: Date,
+    /// What it was for.
+    pub category: Category,
+    stage: Stage,
     paid_by: PaidBy,
-    minor_units: i64,
+    /// In its own currency: so it stands in the sums.
+    amount: Money,
+    /// In the company's currency where it was converted, else in its own: so it uses budgets.
+    budgeted: Money,
 }
 
-/// How far the money is. Drafts, rejected and deleted expenses contribute nothing.
+/// How far the money is, as it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Bucket {
+enum Stage {
     Submitted,
     Approved,
     Reimbursed,
@@ -45,13 +50,16 @@ pub fn applied_key(expense: ExpenseId) -> Key {
     Key { pk: format!("EXPENSE#{expense}"), sk: "APPLIED".to_owned() }
 }
 
+/// One contribution to one sum: its item, its attribute, minor units.
+type Part = (Key, &'static str, i64);
+
 impl Contribution {
     /// What the expense contributes, if anything.
     pub fn of(expense: &ExpenseState) -> Option<Self> {
-        let bucket = match expense.status {
-            ExpenseStatus::Submitted => Bucket::Submitted,
-            ExpenseStatus::Approved => Bucket::Approved,
-            ExpenseStatus::Reimbursed => Bucket::Reimbursed,
+        let stage = match expense.status {
+            ExpenseStatus::Submitted => Stage::Submitted,
+            ExpenseStatus::Approved => Stage::Approved,
+            ExpenseStatus::Reimbursed => Stage::Reimbursed,
             ExpenseStatus::Draft
             | ExpenseStatus::Rejected
             | ExpenseStatus::ChangesRequested
@@ -60,31 +68,34 @@ impl Contribution {
         let amount = expense.details.amount?;
         Some(Self {
             owner: expense.owner,
-            month: expense.details.date?.strftime("%Y-%m").to_string(),
+            date: expense.details.date?,
             category: expense.details.category?,
-            currency: amount.currency,
-            bucket,
+            stage,
             paid_by: expense.details.paid_by,
-            minor_units: amount.minor_units,
+            amount,
+            budgeted: expense.converted.as_ref().map_or(amount, |conversion| conversion.amount),
         })
     }
 
-    fn key(&self) -> Key {
-        Key { pk: format!("SPEND#{}#{}", self.owner, self.month), sk: format!("{}#{}", self.category, self.currency) }
-    }
-
-    /// The attribute that holds the sum; its count stands beside it.
-    fn attribute(&self) -> String {
-        let bucket = match self.bucket {
-            Bucket::Submitted => "submitted",
-            Bucket::Approved => "approved",
-            Bucket::Reimbursed => "reimbursed",
+    fn parts(&self) -> Vec<Part> {
+        let (bucket, is_used) = match self.stage {
+            Stage::Submitted => (Bucket::Submitted, false),
+            Stage::Approved => (Bucket::Approved, true),
+            Stage::Reimbursed => (Bucket::Reimbursed, true),
         };
-        let paid_by = match self.paid_by {
-            PaidBy::OutOfPocket => "out_of_pocket",
-            PaidBy::CompanyCard => "company_card",
-        };
-        format!("{bucket}_{paid_by}")
+        let attribute = sums::attribute(bucket, self.paid_by);
+        let spend = |whose| sums::spend_of(whose, self.date, self.category, self.amount.currency);
+        let mut parts = vec![
+            (spend(Whose::Person(self.owner)), attribute, self.amount.minor_units),
+            (spend(Whose::Company), attribute, self.amount.minor_units),
+        ];
+        if is_used {
+            for period in [BudgetPeriod::Month, BudgetPeriod::Year] {
+                let key = sums::used_in(self.category, period, &period.of(self.date), self.budgeted.currency);
+                parts.push((key, sums::USED, self.budgeted.minor_units));
+            }
+        }
+        parts
     }
 }
 
@@ -92,7 +103,7 @@ impl Contribution {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SumChange {
     key: Key,
-    parts: Vec<(String, i64, i64)>,
+    parts: Vec<(&'static str, i64, i64)>,
 }
 
 impl SumChange {
@@ -114,38 +125,40 @@ impl SumChange {
 
 /// How the sums change when `after` takes the place of `before`. A transaction may name an item only once, so that
 /// what is in the same item is one change.
-pub fn changes(before: Option<Contribution>, after: Option<Contribution>) -> Vec<SumChange> {
-    if before == after {
-        return Vec::new();
-    }
+pub fn changes(before: Option<&Contribution>, after: Option<&Contribution>) -> Vec<SumChange> {
     let mut changes: Vec<SumChange> = Vec::new();
     for (contribution, sign) in [(before, -1), (after, 1)] {
-        let Some(contribution) = contribution else { continue };
-        let key = contribution.key();
-        let part = (contribution.attribute(), sign * contribution.minor_units, sign);
-        match changes.iter_mut().find(|change| change.key == key) {
-            Some(change) => match change.parts.iter_mut().find(|(attribute, ..)| *attribute == part.0) {
-                Some((_, minor_units, count)) => {
-                    *minor_units += part.1;
-                    *count += part.2;
-                }
-                None => change.parts.push(part),
-            },
-            None => changes.push(SumChange { key, parts: vec![part] }),
+        for (key, attribute, minor_units) in contribution.map(Contribution::parts).unwrap_or_default() {
+            let part = (attribute, sign * minor_units, sign);
+            match changes.iter_mut().find(|change| change.key == key) {
+                Some(change) => match change.parts.iter_mut().find(|(attribute, ..)| *attribute == part.0) {
+                    Some((_, minor_units, count)) => {
+                        *minor_units += part.1;
+                        *count += part.2;
+                    }
+                    None => change.parts.push(part),
+                },
+                None => changes.push(SumChange { key, parts: vec![part] }),
+            }
         }
     }
+    for change in &mut changes {
+        change.parts.retain(|(_, minor_units, count)| (*minor_units, *count) != (0, 0));
+    }
+    changes.retain(|change| !change.parts.is_empty());
     changes
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use jiff::{Timestamp, civil::date};
     use proptest::prelude::*;
-    use slipstream_events::{ExpenseDetails, Money};
+    use slipstream_events::{BudgetLimit, BudgetState, Conversion, Currency, ExchangeRate, ExpenseDetails};
 
     use super::*;
+    use crate::budgets;
 
     fn expense(version: u64, status: ExpenseStatus, minor_units: i64, month: i8) -> ExpenseState {
         ExpenseState {
@@ -155,7 +168,7 @@ mod tests {
             status,
             details: ExpenseDetails {
                 date: Some(date(2026, month, 3)),
-                amount: Some(Money::new(minor_units, "EUR".parse().unwrap())),
+                amount: Some(Money::new(minor_units, Currency::EUR)),
                 category: Some(Category::Meals),
                 ..ExpenseDetails::default()
             },
@@ -164,46 +177,124 @@ mod tests {
             review: Vec::new(),
             distinct_from: Vec::new(),
             split: None,
+            findings: Vec::new(),
+            converted: None,
             submission: 1,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
         }
     }
 
-    type Sums = BTreeMap<(String, String, String), (i64, i64)>;
+    fn budget(version: u64, minor_units: i64, period: BudgetPeriod) -> BudgetState {
+        let limit = Some(BudgetLimit { amount: Money::new(minor_units, Currency::EUR), period });
+        BudgetState { category: Category::Meals, version, since: date(2026, 2, 1), limit }
+    }
 
-    /// The table as the projection keeps it, in memory: the same rule, the same changes.
-    fn project(events: &[ExpenseState]) -> Sums {
-        let mut applied: Option<Applied> = None;
-        let mut sums = Sums::new();
-        for event in events {
-            if applied.as_ref().is_some_and(|applied| applied.version >= event.version) {
-                continue;
-            }
-            let contribution = Contribution::of(event);
-            let before = applied.take().and_then(|applied| applied.contribution);
-            for change in changes(before, contribution.clone()) {
-                for (attribute, minor_units, count) in change.parts {
-                    let sum = sums.entry((change.key.pk.clone(), change.key.sk.clone(), attribute)).or_default();
-                    *sum = (sum.0 + minor_units, sum.1 + count);
+    #[derive(Debug, Clone)]
+    enum Delivery {
+        Expense(Box<ExpenseState>),
+        Budget(BudgetState),
+    }
+
+    /// The tables as the function keeps them, in memory: the same rules, the same changes.
+    #[derive(Debug, Default)]
+    struct World {
+        applied: BTreeMap<String, Applied>,
+        sums: BTreeMap<(String, String, String), (i64, i64)>,
+        budget: Option<BudgetState>,
+        told: BTreeSet<(String, u32)>,
+    }
+
+    impl World {
+        fn after(deliveries: impl IntoIterator<Item = Delivery>) -> Self {
+            let mut world = Self::default();
+            for delivery in deliveries {
+                match delivery {
+                    Delivery::Expense(expense) => world.apply(&expense),
+                    Delivery::Budget(budget) => {
+                        if world.budget.as_ref().is_none_or(|known| known.version < budget.version) {
+                            world.budget = Some(budget);
+                        }
+                        let reached = world.reached();
+                        world.told.extend(reached);
+                    }
                 }
             }
-            applied = Some(Applied { version: event.version, contribution });
+            world.sums.retain(|_, sum| *sum != (0, 0));
+            world
         }
-        sums.retain(|_, sum| *sum != (0, 0));
-        sums
+
+        fn apply(&mut self, expense: &ExpenseState) {
+            let before = self.applied.get(&expense.id.to_string()).cloned();
+            let mut now = before.as_ref().and_then(|before| before.contribution.clone());
+            if before.as_ref().is_none_or(|before| before.version < expense.version) {
+                let after = Contribution::of(expense);
+                for change in changes(now.as_ref(), after.as_ref()) {
+                    for (attribute, minor_units, count) in change.parts {
+                        let key = (change.key.pk.clone(), change.key.sk.clone(), attribute.to_owned());
+                        let sum = self.sums.entry(key).or_default();
+                        *sum = (sum.0 + minor_units, sum.1 + count);
+                    }
+                }
+                now.clone_from(&after);
+                let applied = Applied { version: expense.version, contribution: after };
+                self.applied.insert(expense.id.to_string(), applied);
+            }
+            if let (Some(contribution), Some(budget)) = (now, &self.budget)
+                && let Some((limit, first)) = budgets::watched(budget)
+            {
+                let period = limit.period.of(contribution.date);
+                if period >= first {
+                    let used = self.used(limit, &period);
+                    self.told.extend(budgets::reached(limit.amount, used).map(|percent| (period.clone(), percent)));
+                }
+            }
+        }
+
+        fn used(&self, limit: BudgetLimit, period: &str) -> i64 {
+            let key = sums::used_in(Category::Meals, limit.period, period, limit.amount.currency);
+            self.sums.get(&(key.pk, key.sk, sums::USED.to_owned())).map_or(0, |(minor_units, _)| *minor_units)
+        }
+
+        /// Every threshold that is reached by what the tables hold.
+        fn reached(&self) -> BTreeSet<(String, u32)> {
+            let Some((limit, first)) = self.budget.as_ref().and_then(budgets::watched) else { return BTreeSet::new() };
+            let periods = ["2026", "2026-01", "2026-02", "2026-03"].into_iter();
+            let watched = periods.filter(|period| {
+                (period.len() == 4) == (limit.period == BudgetPeriod::Year) && *period >= first.as_str()
+            });
+            let there = watched.filter(|period| {
+                let key = sums::used_in(Category::Meals, limit.period, period, limit.amount.currency);
+                self.sums.contains_key(&(key.pk, key.sk, sums::USED.to_owned()))
+            });
+            there
+                .flat_map(|period| {
+                    budgets::reached(limit.amount, self.used(limit, period))
+                        .map(move |percent| (period.to_owned(), percent))
+                })
+                .collect()
+        }
     }
 
     #[test]
-    fn a_change_of_status_moves_the_money_within_one_item() {
+    fn a_change_of_status_moves_the_money_within_each_item() {
         let before = Contribution::of(&expense(2, ExpenseStatus::Submitted, 500, 3));
         let after = Contribution::of(&expense(3, ExpenseStatus::Approved, 500, 3));
-        let changes = changes(before, after);
-        assert_eq!(changes.len(), 1);
+        let approved = changes(before.as_ref(), after.as_ref());
+        let moved = [("submitted_out_of_pocket", -500, -1), ("approved_out_of_pocket", 500, 1)];
+        let items: Vec<_> = approved.iter().map(|change| (change.key.pk.as_str(), change.parts.as_slice())).collect();
         assert_eq!(
-            changes[0].parts,
-            [("submitted_out_of_pocket".to_owned(), -500, -1), ("approved_out_of_pocket".to_owned(), 500, 1)]
+            items,
+            [
+                ("SPEND#0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a11", moved.as_slice()),
+                ("SPEND#COMPANY", moved.as_slice()),
+                ("USED#meals#month", [("used", 500, 1)].as_slice()),
+                ("USED#meals#year", [("used", 500, 1)].as_slice()),
+            ]
         );
+        let paid = Contribution::of(&expense(4, ExpenseStatus::Reimbursed, 500, 3));
+        let items: Vec<_> = changes(after.as_ref(), paid.as_ref()).into_iter().map(|change| change.key.pk).collect();
+        assert_eq!(items, ["SPEND#0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a11", "SPEND#COMPANY"], "a budget is used once");
     }
 
     #[test]
@@ -211,6 +302,49 @@ mod tests {
         for status in [ExpenseStatus::Draft, ExpenseStatus::Rejected, ExpenseStatus::Deleted] {
             assert_eq!(Contribution::of(&expense(1, status, 500, 3)), None);
         }
+    }
+
+    #[test]
+    fn sums_keep_the_currency_and_budgets_take_the_conversion() {
+        let usd: Currency = "USD".parse().unwrap();
+        let mut expense = expense(4, ExpenseStatus::Approved, 10_000, 3);
+        expense.details.amount = Some(Money::new(10_000, usd));
+        expense.converted = Some(Conversion {
+            amount: Money::new(9195, Currency::EUR),
+            rate: ExchangeRate::ONE,
+            base: Currency::EUR,
+            quote: usd,
+            date: date(2026, 3, 3),
+            source: "ECB".to_owned(),
+        });
+        let world = World::after([Delivery::Expense(Box::new(expense))]);
+        let sum = |pk: &str, sk: &str, attribute: &str| {
+            world.sums.get(&(pk.to_owned(), sk.to_owned(), attribute.to_owned())).copied()
+        };
+        assert_eq!(sum("SPEND#COMPANY", "2026-03#meals#USD", "approved_out_of_pocket"), Some((10_000, 1)));
+        assert_eq!(sum("USED#meals#month", "2026-03#EUR", "used"), Some((9195, 1)));
+        assert_eq!(sum("USED#meals#year", "2026#EUR", "used"), Some((9195, 1)));
+        assert_eq!(world.sums.len(), 4, "{:?}", world.sums);
+    }
+
+    #[test]
+    fn a_threshold_is_reached_at_its_percent_and_not_before() {
+        let reached = |used| budgets::reached(Money::new(1000, Currency::EUR), used).collect::<Vec<_>>();
+        assert_eq!((reached(799), reached(800), reached(999)), (vec![], vec![80], vec![80]));
+        assert_eq!((reached(1000), reached(i64::MAX), reached(i64::MIN)), (vec![80, 100], vec![80, 100], vec![]));
+    }
+
+    /// What the life cycle makes of an expense: its amount stays from the submission on.
+    fn lives(amounts: &[i64], ends: &[usize], months: &[i8]) -> Vec<Vec<ExpenseState>> {
+        use ExpenseStatus::{Approved, Draft, Reimbursed, Submitted};
+        let life = |n: usize| {
+            let id = ExpenseId::derived_from(&["life", &n.to_string()]);
+            (1u64..)
+                .zip([Draft, Submitted, Approved, Reimbursed])
+                .take(ends[n])
+                .map(move |(version, status)| ExpenseState { id, ..expense(version, status, amounts[n], months[n]) })
+        };
+        (0..amounts.len()).map(|n| life(n).collect()).collect()
     }
 
     proptest! {
@@ -223,11 +357,49 @@ mod tests {
             statuses in prop::collection::vec(prop::sample::select(ExpenseStatus::ALL.to_vec()), 6),
         ) {
             let history: Vec<_> =
-                (0..6).map(|n| expense(n as u64 + 1, statuses[n], amounts[n], months[n])).collect();
+                (0..6).map(|n| Delivery::Expense(Box::new(expense(n as u64 + 1, statuses[n], amounts[n], months[n])))).collect();
             let mut delivered: Vec<_> = order.iter().map(|&n| history[n].clone()).collect();
             delivered.push(history[5].clone());
             delivered.extend(order.iter().map(|&n| history[n].clone()));
-            prop_assert_eq!(project(&delivered), project(&history[5..]));
+            prop_assert_eq!(World::after(delivered).sums, World::after([history[5].clone()]).sums);
+        }
+
+        /// Whatever the order and however often expenses and the budget come: the thresholds told of are those that all
+        /// of them together reach.
+        #[test]
+        fn any_order_and_repetition_tell_of_the_same_thresholds(
+            amounts in prop::collection::vec(0i64..1000, 5),
+            ends in prop::collection::vec(1usize..5, 5),
+            months in prop::collection::vec(1i8..4, 5),
+            whole in 1i64..3000,
+            yearly: bool,
+            order in Just((0usize..60).collect::<Vec<_>>()).prop_shuffle(),
+        ) {
+            let set = budget(1, whole, if yearly { BudgetPeriod::Year } else { BudgetPeriod::Month });
+            let mut deliveries: Vec<_> =
+                lives(&amounts, &ends, &months).concat().into_iter().map(|state| Delivery::Expense(Box::new(state))).collect();
+            deliveries.push(Delivery::Budget(set));
+            // Every one of them three times, in any order.
+            let shuffled = order.iter().filter_map(|&n| (n < deliveries.len() * 3).then(|| deliveries[n % deliveries.len()].clone()));
+            let world = World::after(shuffled.chain(deliveries.clone()));
+            prop_assert_eq!(&world.told, &world.reached());
+            prop_assert_eq!(world.told, World::after(deliveries).told);
+        }
+
+        /// With refunds and other budgets in between, too, nothing that is reached in the end goes untold.
+        #[test]
+        fn what_is_reached_in_the_end_is_told(
+            amounts in prop::collection::vec(-1000i64..1000, 5),
+            ends in prop::collection::vec(1usize..5, 5),
+            months in prop::collection::vec(1i8..4, 5),
+            wholes in prop::collection::vec(1i64..2000, 3),
+            order in Just((0usize..23).collect::<Vec<_>>()).prop_shuffle(),
+        ) {
+            let mut deliveries: Vec<_> =
+                lives(&amounts, &ends, &months).concat().into_iter().map(|state| Delivery::Expense(Box::new(state))).collect();
+            deliveries.extend((1..).zip(wholes).map(|(version, whole)| Delivery::Budget(budget(version, whole, BudgetPeriod::Month))));
+            let world = World::after(order.iter().filter_map(|&n| deliveries.get(n).cloned()));
+            prop_assert!(world.reached().is_subset(&world.told), "{:?} of {:?}", world.reached(), world.told);
         }
     }
 }

@@ -3,7 +3,9 @@
 //! - An event that was never seen delivered is published again (`deliveries`).
 //! - A step that ended while its execution still waits is resumed (`approvals`).
 //! - A submission without a running execution gets one (`approvals`).
+//! - A submitted report whose mail waits for a step too long has its approvers mailed of the others (`reports`).
 //! - A receipt whose upload nobody noticed, or whose reader died, is put in the queue again (`receipts`).
+//! - An export or an erasure that nobody is at is put in the queue again (`background`).
 //! - The files of a receipt that was deleted are erased (`erasures`).
 //!
 //! All but the last is what the ordinary path does, once more; doing it for nothing is harmless. Only what has waited
@@ -14,9 +16,11 @@
 //! To test: `cargo test -p sweeper`; losses and restarts end to end in `tests/`.
 
 mod approvals;
+mod background;
 mod deliveries;
 mod erasures;
 mod receipts;
+mod reports;
 
 use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
@@ -41,6 +45,7 @@ pub struct Sweeper {
     sqs: aws_sdk_sqs::Client,
     state_machine: String,
     receipt_queue: String,
+    exports_queue: String,
     bucket: String,
     grace: SignedDuration,
 }
@@ -105,6 +110,10 @@ pub struct Summary {
     pub restarted: usize,
     /// Receipts that were put in the queue again.
     pub requeued: usize,
+    /// Reports whose mail was asked for again.
+    pub asked: usize,
+    /// Exports and erasures that were put in the queue again.
+    pub continued: usize,
     /// Deleted receipts whose files were erased.
     pub erased: usize,
 }
@@ -128,6 +137,7 @@ impl Sweeper {
             sqs: aws_sdk_sqs::Client::new(sdk),
             state_machine: settings.text("STATE_MACHINE_ARN"),
             receipt_queue: settings.text("RECEIPT_QUEUE_URL"),
+            exports_queue: settings.text("EXPORTS_QUEUE_URL"),
             bucket: settings.text("RECEIPT_BUCKET"),
             grace: SignedDuration::from_secs(grace),
         };
@@ -153,12 +163,16 @@ impl Sweeper {
         note("resumptions", self.resume(before).await, &mut summary.resumed);
         note("submissions", self.restart(before).await, &mut summary.restarted);
         note("receipts", self.requeue(before).await, &mut summary.requeued);
+        note("reports", self.ask_for_reports(before).await, &mut summary.asked);
+        note("exports and erasures", self.go_on(before).await, &mut summary.continued);
         note("erasures", self.erase(before).await, &mut summary.erased);
         tracing::info!(
             republished = summary.republished,
             resumed = summary.resumed,
             restarted = summary.restarted,
             requeued = summary.requeued,
+            asked = summary.asked,
+            continued = summary.continued,
             erased = summary.erased,
             "swept"
         );

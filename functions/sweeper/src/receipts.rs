@@ -89,7 +89,7 @@ impl Sweeper {
     }
 
     /// Commits; that something else was faster is fine.
-    async fn unless_changed(&self, transaction: Transaction) -> Result<(), SweepError> {
+    pub(crate) async fn unless_changed(&self, transaction: Transaction) -> Result<(), SweepError> {
         match self.store.table.commit(transaction).await {
             Ok(()) | Err(StoreError::Condition(_)) => Ok(()),
             Err(error) => Err(error.into()),

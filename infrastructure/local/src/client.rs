@@ -226,10 +226,25 @@ impl Client {
     /// # Errors
     /// When the API cannot be reached; a refusal is an answer.
     pub async fn send(&self, method: Method, path: &str, token: Option<&str>, body: Option<&Value>) -> Result<Answer> {
+        let authorization = token.map(|token| ("authorization", token));
+        self.request(method, path, authorization.as_slice(), body).await
+    }
+
+    /// Sends a request with headers of one's own.
+    ///
+    /// # Errors
+    /// When the API cannot be reached; a refusal is an answer.
+    pub async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<Answer> {
         let asked = format!("{method} {path}");
         let mut request = http().request(method, format!("{}{path}", self.api_url));
-        if let Some(token) = token {
-            request = request.header("authorization", token);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         if let Some(body) = body {
             request = request.json(body);
@@ -302,6 +317,35 @@ impl Session {
     /// When the API cannot be reached; a refusal is an answer.
     pub async fn patch(&self, path: &str, body: &Value) -> Result<Answer> {
         self.client.send(Method::PATCH, path, Some(&self.token), Some(body)).await
+    }
+
+    /// A request with headers of its own and a body of any kind.
+    ///
+    /// # Errors
+    /// When the API cannot be reached; a refusal is an answer.
+    pub async fn call(&self, method: Method, path: &str, headers: &[(&str, &str)], body: String) -> Result<Answer> {
+        let asked = format!("{method} {path}");
+        let mut request = http().request(method, format!("{}{path}", self.client.api_url));
+        for (name, value) in [("authorization", self.token.as_str())].iter().chain(headers) {
+            request = request.header(*name, *value);
+        }
+        Answer::of(asked, request.body(body)).await
+    }
+
+    /// `DELETE` of a path of the API.
+    ///
+    /// # Errors
+    /// When the API cannot be reached; a refusal is an answer.
+    pub async fn delete(&self, path: &str) -> Result<Answer> {
+        self.client.send(Method::DELETE, path, Some(&self.token), None).await
+    }
+
+    /// A request with one header more.
+    ///
+    /// # Errors
+    /// When the API cannot be reached; a refusal is an answer.
+    pub async fn with(&self, header: (&str, &str), method: Method, path: &str, body: Option<&Value>) -> Result<Answer> {
+        self.client.request(method, path, &[("authorization", &self.token), header], body).await
     }
 
     /// Announces the bytes of a receipt.

@@ -1,0 +1,463 @@
+//! What the policy says of an expense, and what a policy may say.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+use slipstream_events::{
+    Category, Conversion, Currency, ExpenseDetails, Money, PolicyFinding, PolicyRule, PolicyState, Severity,
+};
+
+use crate::details::MAX_MINOR_UNITS;
+
+/// The longest that an approver may be given, in seconds: three hundred days, within the year that an execution may take.
+pub const MAX_DUE_SECONDS: u64 = 300 * 24 * 60 * 60;
+/// The most members that a list of a policy has.
+pub const MAX_LIST: usize = 200;
+/// The most days that a receipt may be allowed to be old: a hundred years.
+pub const MAX_DAYS: u32 = 36_500;
+
+/// A member of a policy that is wrong, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyProblem {
+    /// The member's place in the document, such as `category_limits[2].per_item`.
+    pub field: String,
+    /// What is wrong and how to mend it.
+    pub remedy: String,
+}
+
+/// Everything that is wrong with a policy.
+pub fn problems(policy: &PolicyState) -> Vec<PolicyProblem> {
+    let mut found = Vec::new();
+    let mut wrong = |field: String, remedy: String| found.push(PolicyProblem { field, remedy });
+    if !(1..=MAX_DUE_SECONDS).contains(&policy.decision_due_seconds) {
+        wrong("decision_due_seconds".to_owned(), format!("give 1 to {MAX_DUE_SECONDS} seconds"));
+    }
+    let mut amounts = vec![
+        ("receipt_required_from.amount".to_owned(), policy.receipt_required_from.map(|rule| rule.amount)),
+        ("auto_approve_below".to_owned(), policy.auto_approve_below),
+        ("second_level_from".to_owned(), policy.second_level_from),
+    ];
+    let mut limited = BTreeSet::new();
+    for (at, limit) in policy.category_limits.iter().enumerate() {
+        let place = format!("category_limits[{at}]");
+        if !limited.insert(limit.category) {
+            wrong(format!("{place}.category"), format!("give one limit for {}, not several", words(limit.category)));
+        }
+        if limit.per_item.is_none() && limit.per_day.is_none() {
+            wrong(place.clone(), "give per_item, per_day or both".to_owned());
+        }
+        amounts.push((format!("{place}.per_item"), limit.per_item));
+        amounts.push((format!("{place}.per_day"), limit.per_day));
+    }
+    for (field, amount) in amounts {
+        if amount.is_some_and(|amount| !(1..=MAX_MINOR_UNITS).contains(&amount.minor_units)) {
+            wrong(field, format!("give an amount from 1 to {MAX_MINOR_UNITS} minor units, or leave it out"));
+        }
+    }
+    if policy.max_age.is_some_and(|rule| rule.days > MAX_DAYS) {
+        wrong("max_age.days".to_owned(), format!("give 0 to {MAX_DAYS} days"));
+    }
+    if let Some(rule) = &policy.allowed_currencies {
+        let field = || "allowed_currencies.currencies".to_owned();
+        if !(1..=MAX_LIST).contains(&rule.currencies.len()) {
+            wrong(field(), format!("name 1 to {MAX_LIST} currencies, or leave the rule out"));
+        } else if rule.currencies.iter().collect::<BTreeSet<_>>().len() < rule.currencies.len() {
+            wrong(field(), "name each currency once".to_owned());
+        }
+    }
+    if let (Some(auto), Some(second)) = (policy.auto_approve_below, policy.second_level_from)
+        && auto.currency == second.currency
+        && auto.minor_units > second.minor_units
+    {
+        wrong("auto_approve_below".to_owned(), format!("give at most what second_level_from is, {second}"));
+    }
+    found
+}
+
+/// What there is to know of an expense beside the policy.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// What is said of it.
+    pub details: &'a ExpenseDetails,
+    /// Whether it has a receipt.
+    pub has_receipt: bool,
+    /// What its amount is in the company's currency, where it stands in another one and a rate is known.
+    pub converted: Option<&'a Conversion>,
+    /// The company's currency.
+    pub company_currency: Currency,
+    /// What the owner's other expenses of the same category and date come to, in the company's currency. `None` where
+    /// there are none.
+    pub day_total: Option<Money>,
+    /// The date where it is the latest on earth (UTC+14): what is after it is in the future everywhere.
+    pub today_latest: Date,
+    /// The date in UTC.
+    pub today: Date,
+}
+
+/// What the policy finds, in the order of its rules. A refund (a negative amount) is within every limit. What is missing
+/// from the details is not found here; a submission asks for it.
+///
+/// Amounts are compared in the limit's currency: directly where the expense stands in it, else by the conversion where
+/// that leads to it. Where neither can be, [`PolicyRule::NoExchangeRate`] warns: a limit never passes in silence.
+pub fn check(policy: &PolicyState, facts: &Facts<'_>) -> Vec<PolicyFinding> {
+    let mut findings = Vec::new();
+    if let Some(amount) = facts.details.amount {
+        check_amount(policy, facts, amount, &mut findings);
+    }
+    if let Some(date) = facts.details.date {
+        check_date(policy, facts, date, &mut findings);
+    }
+    findings
+}
+
+fn finding(rule: PolicyRule, severity: Severity, field: &str, broken: &str, remedy: &str) -> PolicyFinding {
+    let message = match severity {
+        Severity::Warns => format!("{broken} {remedy}, or say in the note why it is so."),
+        Severity::Blocks => format!("{broken} {remedy}."),
+    };
+    PolicyFinding { rule, severity, field: field.to_owned(), message }
+}
+
+fn check_amount(policy: &PolicyState, facts: &Facts<'_>, amount: Money, findings: &mut Vec<PolicyFinding>) {
+    let refund = amount.minor_units < 0;
+    if let Some(rule) = policy.receipt_required_from
+        && !facts.has_receipt
+        && !refund
+    {
+        match comparable(facts, amount, rule.amount.currency) {
+            Some(known) if known.minor_units >= rule.amount.minor_units => {
+                let broken = format!("A receipt is needed from {} on; this is {}.", rule.amount, shown(amount, known));
+                let remedy = "Attach the receipt";
+                findings.push(finding(PolicyRule::ReceiptRequired, rule.severity, "receipt_id", &broken, remedy));
+            }
+            Some(_) => {}
+            None => not_comparable(amount, rule.amount, findings),
+        }
+    }
+    let limit = policy.category_limits.iter().find(|limit| Some(limit.category) == facts.details.category);
+    if let Some(limit) = limit
+        && !refund
+    {
+        let category = words(limit.category);
+        if let Some(most) = limit.per_item {
+            match comparable(facts, amount, most.currency) {
+                Some(known) if known.minor_units > most.minor_units => {
+                    let broken =
+                        format!("One expense for {category} may be at most {most}; this is {}.", shown(amount, known));
+                    let remedy = "Claim less";
+                    findings.push(finding(PolicyRule::ItemLimit, limit.severity, "amount", &broken, remedy));
+                }
+                Some(_) => {}
+                None => not_comparable(amount, most, findings),
+            }
+        }
+        if let Some(most) = limit.per_day {
+            match with_others(facts, amount, most.currency) {
+                Some(together) if together.minor_units > most.minor_units => {
+                    let broken = format!(
+                        "Expenses for {category} may be at most {most} a day; those of this date come to {together}."
+                    );
+                    let remedy = "Claim less, or correct the date";
+                    findings.push(finding(PolicyRule::DayLimit, limit.severity, "amount", &broken, remedy));
+                }
+                Some(_) => {}
+                None => not_comparable(amount, most, findings),
+            }
+        }
+    }
+    if let Some(rule) = &policy.allowed_currencies
+        && !rule.currencies.contains(&amount.currency)
+    {
+        let allowed = rule.currencies.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let broken = format!("Expenses in {} are not provided for; the policy names {allowed}.", amount.currency);
+        let remedy = "Claim it in one of these currencies, with what you were charged";
+        findings.push(finding(PolicyRule::CurrencyNotAllowed, rule.severity, "amount", &broken, remedy));
+    }
+}
+
+fn check_date(policy: &PolicyState, facts: &Facts<'_>, date: Date, findings: &mut Vec<PolicyFinding>) {
+    if let Some(rule) = policy.future_dates
+        && date > facts.today_latest
+    {
+        let broken = format!("The date {date} is yet to come.");
+        findings.push(finding(PolicyRule::FutureDate, rule.severity, "date", &broken, "Correct the date"));
+    }
+    if let Some(rule) = policy.max_age
+        && days_between(date, facts.today) > i64::from(rule.days)
+    {
+        let days = days_between(date, facts.today);
+        let broken = format!("The receipt of {date} is {days} days old; the policy allows {}.", rule.days);
+        findings.push(finding(PolicyRule::MaxAge, rule.severity, "date", &broken, "Correct the date if it is wrong"));
+    }
+}
+
+/// From one date to the other, in days; negative when the second is the earlier one.
+fn days_between(from: Date, to: Date) -> i64 {
+    // A difference of civil dates has no unit above days unless one asks for it.
+    (to - from).get_days().into()
+}
+
+/// The expense's amount in the currency of a limit, where that can be told.
+fn comparable(facts: &Facts<'_>, amount: Money, currency: Currency) -> Option<Money> {
+    if amount.currency == currency {
+        return Some(amount);
+    }
+    facts.converted.map(|conversion| conversion.amount).filter(|converted| converted.currency == currency)
+}
+
+/// The amount together with the others of its day, in the currency of a limit, where that can be told.
+fn with_others(facts: &Facts<'_>, amount: Money, currency: Currency) -> Option<Money> {
+    let known = comparable(facts, amount, currency)?;
+    match facts.day_total.filter(|others| others.minor_units != 0) {
+        None => Some(known),
+        Some(others) if others.currency == currency => {
+            Some(Money::new(known.minor_units.saturating_add(others.minor_units), currency))
+        }
+        Some(_) => None,
+    }
+}
+
+/// Says once per currency of a limit that it could not be checked.
+fn not_comparable(amount: Money, limit: Money, findings: &mut Vec<PolicyFinding>) {
+    let message = format!(
+        "There is no exchange rate from {} to {} for this date, so the limit of {limit} was not checked. Finance can load \
+         the rates; it may be submitted without.",
+        amount.currency, limit.currency,
+    );
+    let told = |finding: &PolicyFinding| finding.rule == PolicyRule::NoExchangeRate;
+    if !findings.iter().any(told) {
+        let (rule, severity) = (PolicyRule::NoExchangeRate, Severity::Warns);
+        findings.push(PolicyFinding { rule, severity, field: "amount".to_owned(), message });
+    }
+}
+
+/// The amount as the owner knows it, with what it was compared as.
+fn shown(amount: Money, compared: Money) -> String {
+    if amount == compared { amount.to_string() } else { format!("{amount}, that is {compared}") }
+}
+
+fn words(category: Category) -> String {
+    category.to_string().replace('_', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use proptest::prelude::*;
+    use slipstream_events::{AgeRule, CategoryLimit, CurrencyRule, FutureRule, ReceiptRule};
+
+    use super::*;
+
+    fn currency(code: &str) -> Currency {
+        code.parse().unwrap()
+    }
+
+    fn money(text: &str, code: &str) -> Money {
+        Money::from_decimal(text, currency(code)).unwrap()
+    }
+
+    fn meal(amount: Money) -> ExpenseDetails {
+        ExpenseDetails {
+            merchant: Some("Café Lindenhof".to_owned()),
+            date: Some(date(2026, 3, 12)),
+            amount: Some(amount),
+            category: Some(Category::Meals),
+            ..ExpenseDetails::default()
+        }
+    }
+
+    fn facts(details: &ExpenseDetails) -> Facts<'_> {
+        Facts {
+            details,
+            has_receipt: true,
+            converted: None,
+            company_currency: currency("EUR"),
+            day_total: None,
+            today_latest: date(2026, 3, 13),
+            today: date(2026, 3, 12),
+        }
+    }
+
+    fn full() -> PolicyState {
+        PolicyState {
+            version: 3,
+            receipt_required_from: Some(ReceiptRule { amount: money("25.00", "EUR"), severity: Severity::Blocks }),
+            category_limits: vec![CategoryLimit {
+                category: Category::Meals,
+                per_item: Some(money("60.00", "EUR")),
+                per_day: Some(money("90.00", "EUR")),
+                severity: Severity::Warns,
+            }],
+            max_age: Some(AgeRule { days: 90, severity: Severity::Warns }),
+            future_dates: Some(FutureRule { severity: Severity::Blocks }),
+            allowed_currencies: Some(CurrencyRule {
+                currencies: vec![currency("EUR"), currency("USD")],
+                severity: Severity::Blocks,
+            }),
+            ..PolicyState::default()
+        }
+    }
+
+    fn rules(findings: &[PolicyFinding]) -> Vec<(PolicyRule, Severity, &str)> {
+        findings.iter().map(|finding| (finding.rule, finding.severity, finding.field.as_str())).collect()
+    }
+
+    fn usd_to_eur(amount: Money) -> Conversion {
+        Conversion {
+            amount,
+            rate: "1.0876".parse().unwrap(),
+            base: currency("EUR"),
+            quote: currency("USD"),
+            date: date(2026, 3, 12),
+            source: "ECB".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_built_in_policy_finds_nothing() {
+        let details = meal(money("99999.00", "EUR"));
+        assert_eq!(check(&PolicyState::default(), &Facts { has_receipt: false, ..facts(&details) }), []);
+    }
+
+    #[test]
+    fn each_limit_holds_up_to_its_amount_and_is_told_beyond() {
+        let at = meal(money("60.00", "EUR"));
+        assert_eq!(check(&full(), &facts(&at)), []);
+        let over = meal(money("60.01", "EUR"));
+        let findings = check(&full(), &facts(&over));
+        assert_eq!(rules(&findings), [(PolicyRule::ItemLimit, Severity::Warns, "amount")]);
+        assert_eq!(
+            findings[0].message,
+            "One expense for meals may be at most 60.00 EUR; this is 60.01 EUR. Claim less, or say in the note why it is so."
+        );
+
+        let day = |others: &str| Facts { day_total: Some(money(others, "EUR")), ..facts(&at) };
+        assert_eq!(check(&full(), &day("30.00")), []);
+        let findings = check(&full(), &day("30.01"));
+        assert_eq!(rules(&findings), [(PolicyRule::DayLimit, Severity::Warns, "amount")]);
+        assert!(findings[0].message.contains("90.00 EUR a day; those of this date come to 90.01 EUR"), "{findings:?}");
+
+        let without = |details| Facts { has_receipt: false, ..facts(details) };
+        let (needed, free) = (meal(money("25.00", "EUR")), meal(money("24.99", "EUR")));
+        let findings = check(&full(), &without(&needed));
+        assert_eq!(rules(&findings), [(PolicyRule::ReceiptRequired, Severity::Blocks, "receipt_id")]);
+        assert_eq!(
+            findings[0].message,
+            "A receipt is needed from 25.00 EUR on; this is 25.00 EUR. Attach the receipt."
+        );
+        assert_eq!(check(&full(), &without(&free)), []);
+        let lodging = ExpenseDetails { category: Some(Category::Lodging), ..meal(money("500.00", "EUR")) };
+        assert_eq!(check(&full(), &facts(&lodging)), [], "another category has no limit");
+    }
+
+    #[test]
+    fn another_currency_is_compared_by_its_conversion() {
+        let details = meal(money("65.00", "USD"));
+        let within = usd_to_eur(money("59.76", "EUR"));
+        assert_eq!(check(&full(), &Facts { converted: Some(&within), ..facts(&details) }), []);
+        let over = usd_to_eur(money("60.50", "EUR"));
+        let findings = check(&full(), &Facts { converted: Some(&over), ..facts(&details) });
+        assert_eq!(rules(&findings), [(PolicyRule::ItemLimit, Severity::Warns, "amount")]);
+        assert!(findings[0].message.contains("this is 65.00 USD, that is 60.50 EUR"), "{findings:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_told_once_and_never_blocks() {
+        let details = meal(money("65.00", "USD"));
+        let findings = check(&full(), &Facts { has_receipt: false, ..facts(&details) });
+        assert_eq!(rules(&findings), [(PolicyRule::NoExchangeRate, Severity::Warns, "amount")]);
+        // A limit in a currency that is neither the expense's nor the company's.
+        let mut policy = full();
+        policy.category_limits[0].per_item = Some(money("60.00", "GBP"));
+        let details = meal(money("10.00", "EUR"));
+        assert_eq!(rules(&check(&policy, &facts(&details))), [(PolicyRule::NoExchangeRate, Severity::Warns, "amount")]);
+        // A day's limit in the expense's own currency, where the others are known in the company's only.
+        policy.category_limits[0] =
+            CategoryLimit { per_item: None, per_day: Some(money("100.00", "USD")), ..policy.category_limits[0] };
+        let details = meal(money("10.00", "USD"));
+        let others = Facts { day_total: Some(money("5.00", "EUR")), ..facts(&details) };
+        assert_eq!(rules(&check(&policy, &others)), [(PolicyRule::NoExchangeRate, Severity::Warns, "amount")]);
+        assert_eq!(check(&policy, &facts(&details)), [], "no others: the amount alone is compared");
+    }
+
+    #[test]
+    fn dates_count_from_where_they_are() {
+        let on = |day| ExpenseDetails { date: Some(day), ..meal(money("5.00", "EUR")) };
+        let found = |day| check(&full(), &facts(&on(day))).iter().map(|finding| finding.rule).collect::<Vec<_>>();
+        assert_eq!(found(date(2026, 3, 13)), [], "it is the 13th at UTC+14");
+        assert_eq!(found(date(2026, 3, 14)), [PolicyRule::FutureDate]);
+        assert_eq!(found(date(2025, 12, 12)), [], "ninety days old");
+        assert_eq!(found(date(2025, 12, 11)), [PolicyRule::MaxAge]);
+        let same_day = PolicyState { max_age: Some(AgeRule { days: 0, severity: Severity::Warns }), ..full() };
+        let yesterday = on(date(2026, 3, 11));
+        assert_eq!(check(&same_day, &facts(&yesterday)).len(), 1);
+    }
+
+    #[test]
+    fn currencies_that_are_not_named_are_told() {
+        let details = meal(money("10.00", "CHF"));
+        let found = check(&full(), &Facts { converted: Some(&usd_to_eur(money("9.00", "EUR"))), ..facts(&details) });
+        assert_eq!(rules(&found), [(PolicyRule::CurrencyNotAllowed, Severity::Blocks, "amount")]);
+        assert!(found[0].message.contains("EUR, USD"), "{found:?}");
+    }
+
+    #[test]
+    fn a_policy_says_where_it_is_wrong() {
+        assert_eq!(problems(&full()), []);
+        assert_eq!(problems(&PolicyState::default()), []);
+        let limit = full().category_limits[0];
+        let policy = PolicyState {
+            decision_due_seconds: 0,
+            receipt_required_from: Some(ReceiptRule { amount: money("0.00", "EUR"), severity: Severity::Warns }),
+            category_limits: vec![
+                CategoryLimit { per_item: Some(money("-1.00", "EUR")), ..limit },
+                CategoryLimit { per_item: None, per_day: None, ..limit },
+            ],
+            max_age: Some(AgeRule { days: MAX_DAYS + 1, severity: Severity::Warns }),
+            allowed_currencies: Some(CurrencyRule { currencies: vec![Currency::EUR; 2], severity: Severity::Warns }),
+            auto_approve_below: Some(money("100.00", "EUR")),
+            second_level_from: Some(money("50.00", "EUR")),
+            ..full()
+        };
+        let fields: Vec<_> = problems(&policy).into_iter().map(|problem| problem.field).collect();
+        assert_eq!(
+            fields,
+            [
+                "decision_due_seconds",
+                "category_limits[1].category",
+                "category_limits[1]",
+                "receipt_required_from.amount",
+                "category_limits[0].per_item",
+                "max_age.days",
+                "allowed_currencies.currencies",
+                "auto_approve_below",
+            ]
+        );
+        for currencies in [Vec::new(), vec![Currency::EUR; MAX_LIST + 1]] {
+            let rule = Some(CurrencyRule { currencies, severity: Severity::Warns });
+            assert_eq!(problems(&PolicyState { allowed_currencies: rule, ..full() }).len(), 1);
+        }
+    }
+
+    proptest! {
+        /// A refund never breaks a limit, whatever the limits and the others of its day are.
+        #[test]
+        fn a_refund_is_within_every_limit(minor_units in i64::MIN..0, others in any::<i64>(), has_receipt: bool, code in prop::sample::select(vec!["EUR", "USD"])) {
+            let details = meal(Money::new(minor_units, currency(code)));
+            let facts = Facts { has_receipt, day_total: Some(Money::new(others, currency("EUR"))), ..facts(&details) };
+            prop_assert_eq!(check(&full(), &facts), []);
+        }
+
+        /// More money never breaks fewer rules.
+        #[test]
+        fn findings_only_grow_with_the_amount(less in 0i64..20_000, more in 0i64..20_000, others in 0i64..20_000, has_receipt: bool) {
+            let (less, more) = (less.min(more), less.max(more));
+            let found = |minor_units| {
+                let details = meal(Money::new(minor_units, currency("EUR")));
+                let facts = Facts { has_receipt, day_total: Some(Money::new(others, currency("EUR"))), ..facts(&details) };
+                check(&full(), &facts).into_iter().map(|finding| finding.rule).collect::<BTreeSet<_>>()
+            };
+            prop_assert!(found(less).is_subset(&found(more)));
+        }
+    }
+}
