@@ -3,6 +3,7 @@
 
 mod access;
 mod approvals;
+mod cli;
 mod contract;
 mod expenses;
 mod exports;
@@ -55,6 +56,8 @@ fn main() -> ExitCode {
         approvals::an_expired_link_decides_nothing,
         approvals::a_withdrawal_ends_the_approval,
         approvals::two_decisions_at_once_are_one,
+        cli::a_receipt_goes_its_way_from_the_command_line,
+        cli::finance_and_administrators_work_from_the_command_line,
         expenses::a_request_is_carried_out_once,
         expenses::a_change_goes_by_the_version_it_knows,
         expenses::a_receipt_goes_where_its_owner_puts_it,

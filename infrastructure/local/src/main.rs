@@ -139,6 +139,22 @@ fn print_table(world: &Deployment) {
     }
     println!("  {:<16} {}", "password", world.password);
     println!();
+    if let Some(command) = sign_in_command(world) {
+        println!("  {command}");
+        println!();
+    }
+}
+
+/// How the command line signs in as the employee.
+fn sign_in_command(world: &Deployment) -> Option<String> {
+    Some(format!(
+        "cargo slip --profile laptop login {} --api-url {} --cognito-url {} --user-pool-id {} --client-id {}",
+        world.person("employee").ok()?.email,
+        world.api_url,
+        world.account.endpoint,
+        world.outputs.get("UserPoolId")?,
+        world.outputs.get("UserPoolClientId")?,
+    ))
 }
 
 async fn find_running() -> Result<Deployment> {

@@ -1,0 +1,234 @@
+//! Exports: asked for, waited for, fetched.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::ValueEnum;
+use jiff::civil::Date;
+use serde_json::{Value, json};
+use slipstream_events::PersonId;
+use tokio::time::Instant;
+
+use crate::{
+    api::{Api, Call},
+    context::{Paging, Slip},
+    failure::{Failure, Outcome},
+    fields::{date, word},
+    transfer::{self, Downloaded, Remote},
+    views,
+};
+
+/// How often is asked how far it is.
+const POLL: Duration = Duration::from_secs(2);
+/// How often a file's address is asked for anew.
+const ADDRESSES: u32 = 20;
+
+/// What is exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// A CSV file of expenses
+    Expenses,
+    /// Zip files with the receipts and the CSV file
+    Receipts,
+    /// Everything that is kept of a person
+    PersonalData,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Expenses => "expenses",
+            Self::Receipts => "receipts",
+            Self::PersonalData => "personal_data",
+        }
+    }
+}
+
+/// `slip export`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A download that broke off goes on where it stopped: slip export --id expt_…
+
+Examples:
+  slip export --from 2026-01-01 --until 2026-03-31
+  slip export --kind receipts --company --from 2026-03-01 --until 2026-03-31 --output march
+  slip export --kind personal-data --from 2020-01-01 --until 2026-12-31
+  slip export --id expt_…
+  slip export --list")]
+pub(crate) struct Export {
+    /// What to export
+    #[arg(long, value_enum, default_value_t = Kind::Expenses)]
+    kind: Kind,
+    /// The first day
+    #[arg(long, value_name = "DATE", value_parser = date, required_unless_present_any = ["id", "list"])]
+    from: Option<Date>,
+    /// The last day
+    #[arg(long, value_name = "DATE", value_parser = date, required_unless_present_any = ["id", "list"])]
+    until: Option<Date>,
+    /// Everyone's (finance); without it your own
+    #[arg(long)]
+    company: bool,
+    /// Only expenses of this status; several times for several
+    #[arg(long = "status", value_parser = word)]
+    statuses: Vec<String>,
+    /// Begins the CSV file with a byte order mark, as Excel likes it
+    #[arg(long)]
+    bom: bool,
+    /// Whose personal data (administrators); your own without it
+    #[arg(long)]
+    person: Option<PersonId>,
+    /// Goes on with an export that was asked for before
+    #[arg(long, value_parser = export_id, conflicts_with_all = ["from", "until", "company", "statuses", "bom", "person", "list"])]
+    id: Option<String>,
+    /// Lists your exports
+    #[arg(long)]
+    list: bool,
+    /// Where the files go
+    #[arg(long, short, default_value = ".", value_name = "FOLDER")]
+    output: PathBuf,
+    /// Replaces files of the same name
+    #[arg(long)]
+    force: bool,
+    /// Does not wait: fetch it later with --id
+    #[arg(long)]
+    no_wait: bool,
+    /// How long to wait, in seconds
+    #[arg(long, default_value_t = 3600, value_name = "SECONDS")]
+    timeout: u64,
+    #[command(flatten)]
+    paging: Paging,
+}
+
+fn export_id(text: &str) -> Result<String, String> {
+    let plain = text.strip_prefix("expt_").is_some_and(|id| {
+        !id.is_empty() && id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    });
+    if plain { Ok(text.to_owned()) } else { Err(format!("`{text}` is no export's id; one begins with expt_")) }
+}
+
+/// Asks for an export or goes on with one; waits; fetches its files.
+pub(crate) async fn run(slip: &Slip, export: Export) -> Outcome {
+    if export.list {
+        let view = |exports: &[Value]| exports.iter().map(views::export).collect::<Vec<_>>().join("\n");
+        return slip.list(Call::get("/exports"), "exports", &export.paging, view, "There are no exports.").await;
+    }
+    let api = slip.api()?;
+    let id = match &export.id {
+        Some(id) => id.clone(),
+        None => {
+            let asked = api.send(Call::post("/exports", &order(&export))).await?;
+            let answer = crate::api::parse(&asked)?;
+            if export.no_wait {
+                slip.out.answer(&asked, || {
+                    format!(
+                        "{}\nFetch it with: slip export --id {}",
+                        views::export(&answer),
+                        views::text(&answer, "id")
+                    )
+                });
+                return Ok(());
+            }
+            answer["id"].as_str().map(ToOwned::to_owned).ok_or_else(|| Failure::failed("the export has no id"))?
+        }
+    };
+    let finished = wait(slip, &api, &id, export.no_wait, Duration::from_secs(export.timeout)).await?;
+    let value = crate::api::parse(&finished)?;
+    if value["status"] != "done" {
+        slip.out.answer(&finished, || views::export(&value));
+        return Ok(());
+    }
+    tokio::fs::create_dir_all(&export.output)
+        .await
+        .map_err(|error| Failure::failed(format!("cannot make {}: {error}", export.output.display())))?;
+    let count = value["files"].as_array().map_or(0, Vec::len);
+    for index in 0..count {
+        let path = fetch(slip, &api, &id, value.clone(), index, &export).await?;
+        slip.out.text(&path.display().to_string());
+    }
+    slip.out.json_text(&finished.body);
+    slip.out.text(&format!("{} rows, {count} files", views::text(&value, "rows")));
+    Ok(())
+}
+
+fn order(export: &Export) -> Value {
+    let mut order = json!({
+        "kind": export.kind.name(),
+        "scope": if export.company { "company" } else { "own" },
+        "from": export.from,
+        "until": export.until,
+    });
+    if !export.statuses.is_empty() {
+        order["statuses"] = json!(export.statuses);
+    }
+    if export.bom {
+        order["bom"] = true.into();
+    }
+    if let Some(person) = export.person {
+        order["person"] = json!(person);
+    }
+    order
+}
+
+async fn wait(slip: &Slip, api: &Api, id: &str, once: bool, patience: Duration) -> Outcome<crate::http::Answer> {
+    let bar = slip.out.steps_bar("export", 100);
+    let deadline = Instant::now() + patience;
+    loop {
+        let answer = api.send(Call::get(format!("/exports/{id}"))).await?;
+        let export = crate::api::parse(&answer)?;
+        bar.set_position(export["progress"].as_u64().unwrap_or(0));
+        bar.set_message(views::text(&export, "status"));
+        match export["status"].as_str() {
+            Some("done") => {
+                bar.finish_and_clear();
+                return Ok(answer);
+            }
+            Some("failed") => {
+                let why = views::text(&export, "failure");
+                return Err(Failure::failed(format!("the export {id} failed: {why}\nAsk for a new one.")));
+            }
+            _ if once => return Ok(answer),
+            _ if Instant::now() >= deadline => {
+                return Err(Failure::unavailable(format!(
+                    "the export is not ready within {} s and goes on: slip export --id {id}",
+                    patience.as_secs()
+                )));
+            }
+            _ => tokio::time::sleep(POLL).await,
+        }
+    }
+}
+
+/// Fetches one file; an address that ends meanwhile is asked for anew.
+async fn fetch(
+    slip: &Slip,
+    api: &Api,
+    id: &str,
+    mut export: Value,
+    index: usize,
+    options: &Export,
+) -> Outcome<PathBuf> {
+    for _ in 0..ADDRESSES {
+        let remote = Remote::parse(&export["files"][index])
+            .ok_or_else(|| Failure::failed(format!("the files of {id} are gone: ask for a new export")))?;
+        let bar = slip.out.bytes_bar(&remote.name, remote.size.unwrap_or(0));
+        let done = transfer::download(&api.http, &remote, &options.output, options.force, &bar).await?;
+        bar.finish_and_clear();
+        if done == Downloaded::There {
+            return remote.path(&options.output);
+        }
+        export = api.json(Call::get(format!("/exports/{id}"))).await?;
+    }
+    Err(Failure::unavailable(format!("the files' addresses end too early: slip export --id {id}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exports_id_is_no_path() {
+        assert!(export_id("expt_0123456789abcdef0123456789abcdef").is_ok());
+        for wrong in ["", "expt_", "exp_1", "expt_../me", "expt_a?b"] {
+            assert!(export_id(wrong).is_err(), "{wrong}");
+        }
+    }
+}
