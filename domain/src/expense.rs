@@ -4,9 +4,10 @@
 
 use jiff::Timestamp;
 use slipstream_events::{
-    ApprovalRequested, Approved, ChangesRequested, Deleted, Drafted, DuplicatesDismissed, Edited, ExpenseChange,
-    ExpenseDetails, ExpenseState, ExpenseStatus, PaidBy, PersonId, ReadField, ReceiptAttached, ReceiptDetached,
-    Reimbursed, Rejected, SplitUndone, SplitUp, SubmissionExpired, Submitted, Withdrawn,
+    ApprovalRequested, Approved, ChangesRequested, Conversion, Deleted, Drafted, DuplicatesDismissed, Edited,
+    ExpenseChange, ExpenseDetails, ExpenseState, ExpenseStatus, PaidBy, PersonId, PolicyFinding, ReadField,
+    ReceiptAttached, ReceiptDetached, Reimbursed, Rejected, Severity, SplitUndone, SplitUp, SubmissionExpired,
+    Submitted, Withdrawn,
 };
 
 use crate::details::{self, FieldProblem};
@@ -25,6 +26,10 @@ pub enum Command {
     Submit {
         /// The policy that holds now.
         policy_version: u32,
+        /// What it finds.
+        findings: Vec<PolicyFinding>,
+        /// What the amount is in the company's currency, where it stands in another one and a rate is known.
+        converted: Option<Conversion>,
     },
     /// Record that an approver is asked.
     RequestApproval {
@@ -202,6 +207,9 @@ pub enum Rejection {
     /// The submission lacks something.
     #[error("the expense cannot be submitted without {}", .0.join(", "))]
     Missing(Vec<&'static str>),
+    /// The policy forbids it.
+    #[error("the policy does not allow it")]
+    Blocked(Vec<PolicyFinding>),
     /// A field is wrong.
     #[error("{} is not valid", .0.first().map_or("a field", |problem| problem.field))]
     Invalid(Vec<FieldProblem>),
@@ -250,6 +258,11 @@ pub const fn next_status(status: Option<ExpenseStatus>, action: Action) -> Optio
     }
 }
 
+/// Whether what is said of an expense may change.
+pub const fn is_editable(status: ExpenseStatus) -> bool {
+    next_status(Some(status), Action::Edit).is_some()
+}
+
 /// What `command` leads to from `state`; `None` is an expense that does not exist yet.
 ///
 /// # Errors
@@ -289,12 +302,18 @@ pub fn decide(state: Option<&ExpenseState>, command: Command) -> Result<ExpenseC
             }
             ExpenseChange::Edited(Edited { before: state.details.clone(), after: details })
         }
-        Command::Submit { policy_version } => {
+        Command::Submit { policy_version, findings, converted } => {
             let missing = details::missing(&state.details);
             if !missing.is_empty() {
                 return Err(Rejection::Missing(missing));
             }
-            ExpenseChange::Submitted(Submitted { submission: state.submission + 1, policy_version })
+            let (blocking, findings): (Vec<_>, Vec<_>) =
+                findings.into_iter().partition(|finding| finding.severity == Severity::Blocks);
+            if !blocking.is_empty() {
+                return Err(Rejection::Blocked(blocking));
+            }
+            let submission = state.submission + 1;
+            ExpenseChange::Submitted(Submitted { submission, policy_version, findings, converted })
         }
         Command::RequestApproval { submission, step, approver, due_at } => {
             current(submission)?;
@@ -431,6 +450,8 @@ pub fn apply(state: Option<&ExpenseState>, change: &ExpenseChange, at: Timestamp
         ExpenseChange::Submitted(submitted) => {
             after.review.clear();
             after.submission = submitted.submission;
+            after.findings = submitted.findings.clone();
+            after.converted = submitted.converted.clone();
         }
         ExpenseChange::ReceiptAttached(attached) => {
             after.receipt = Some(attached.receipt);
@@ -471,7 +492,7 @@ fn settles(edited: &Edited, field: ReadField) -> bool {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use slipstream_events::{Category, Currency, ExpenseId, Money, ReceiptId, Split};
+    use slipstream_events::{Category, Currency, ExpenseId, Money, PolicyRule, ReceiptId, Split};
 
     use super::*;
 
@@ -516,6 +537,10 @@ mod tests {
         }
     }
 
+    fn submit(policy_version: u32) -> Command {
+        Command::Submit { policy_version, findings: Vec::new(), converted: None }
+    }
+
     fn command(action: Action) -> Command {
         let decide = |decision| Command::Decide { submission: 2, step: 1, by: manager(), decision };
         match action {
@@ -529,7 +554,7 @@ mod tests {
                 split: None,
             })),
             Action::Edit => Command::Edit { details: ExpenseDetails { note: Some("n".to_owned()), ..complete() } },
-            Action::Submit => Command::Submit { policy_version: 1 },
+            Action::Submit => submit(1),
             Action::RequestApproval => {
                 Command::RequestApproval { submission: 2, step: 1, approver: manager(), due_at: Timestamp::UNIX_EPOCH }
             }
@@ -633,9 +658,29 @@ mod tests {
     fn a_submission_needs_everything_an_approver_asks_for() {
         let state = ExpenseState { details: ExpenseDetails::default(), ..expense(ExpenseStatus::Draft) };
         assert_eq!(
-            decide(Some(&state), Command::Submit { policy_version: 0 }),
+            decide(Some(&state), submit(0)),
             Err(Rejection::Missing(vec!["merchant", "date", "amount", "category"]))
         );
+    }
+
+    #[test]
+    fn what_the_policy_forbids_is_not_submitted_and_what_it_warns_of_goes_along() {
+        let state = expense(ExpenseStatus::Draft);
+        let finding = |severity| PolicyFinding {
+            rule: PolicyRule::ItemLimit,
+            severity,
+            field: "amount".to_owned(),
+            message: "Too much.".to_owned(),
+        };
+        let (warns, blocks) = (finding(Severity::Warns), finding(Severity::Blocks));
+        let command = |findings: &[&PolicyFinding]| Command::Submit {
+            policy_version: 1,
+            findings: findings.iter().map(|finding| (*finding).clone()).collect(),
+            converted: None,
+        };
+        assert_eq!(decide(Some(&state), command(&[&warns, &blocks])), Err(Rejection::Blocked(vec![blocks])));
+        let change = decide(Some(&state), command(&[&warns])).unwrap();
+        assert_eq!(apply(Some(&state), &change, Timestamp::UNIX_EPOCH).unwrap().findings, [warns]);
     }
 
     #[test]
@@ -660,7 +705,7 @@ mod tests {
     #[test]
     fn each_submission_has_the_next_number() {
         let state = expense(ExpenseStatus::ChangesRequested);
-        let change = decide(Some(&state), Command::Submit { policy_version: 3 }).unwrap();
+        let change = decide(Some(&state), submit(3)).unwrap();
         let after = apply(Some(&state), &change, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(after.submission, 3);
     }

@@ -8,6 +8,7 @@
 //! - [`merchant`]: when two printed names are the same merchant;
 //! - [`policy`]: what the policy finds in an expense, and what a policy may say;
 //! - [`conversion`]: money in another currency, exact;
+//! - [`report`]: expenses submitted together;
 //! - [`split`]: one receipt in several expenses.
 //!
 //! It must not know AWS, async code, clocks or randomness: time and ids are given to it. A test in
@@ -24,4 +25,5 @@ pub mod expense;
 pub mod merchant;
 pub mod policy;
 pub mod reading;
+pub mod report;
 pub mod split;

@@ -11,7 +11,8 @@ use crate::{
     ApprovalRequested, Approved, BudgetEvent, BudgetThreshold, ChangesRequested, Deleted, Drafted, DuplicatesDismissed,
     Edited, EventError, ExpenseChange, ExpenseEvent, ExpenseState, Metadata, PersonEvent, PolicyEvent, RatesEvent,
     ReceiptAnnounced, ReceiptAttached, ReceiptDeleted, ReceiptDetached, ReceiptFailed, ReceiptRead, Reimbursed,
-    Rejected, SplitUndone, SplitUp, SubmissionExpired, Submitted, Withdrawn,
+    Rejected, ReportChanged, ReportCreated, ReportDeleted, ReportSubmitted, SplitUndone, SplitUp, SubmissionExpired,
+    Submitted, Withdrawn,
 };
 
 /// The bus event's `source`.
@@ -132,6 +133,14 @@ catalogue! {
     BudgetChanged(BudgetEvent) version 1,
     /// So much of a budget is used.
     BudgetThresholdReached(BudgetThreshold) version 1,
+    /// Someone began a report.
+    ReportCreated(ReportCreated) version 1,
+    /// A report has another title.
+    ReportChanged(ReportChanged) version 1,
+    /// The expenses of a report were submitted together.
+    ReportSubmitted(ReportSubmitted) version 1,
+    /// A report was deleted.
+    ReportDeleted(ReportDeleted) version 1,
 }
 
 impl fmt::Display for EventType {
@@ -196,7 +205,11 @@ impl EventBody {
             | Self::PolicyChanged(_)
             | Self::ExchangeRatesLoaded(_)
             | Self::BudgetChanged(_)
-            | Self::BudgetThresholdReached(_) => return None,
+            | Self::BudgetThresholdReached(_)
+            | Self::ReportCreated(_)
+            | Self::ReportChanged(_)
+            | Self::ReportSubmitted(_)
+            | Self::ReportDeleted(_) => return None,
         })
     }
 }

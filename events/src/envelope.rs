@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Category, EventBody, EventType, ExpenseId, PersonId, ReceiptId, expense::ExpenseState};
+use crate::{
+    Category, EventBody, EventType, ExpenseId, PersonId, ReceiptId, expense::ExpenseState, report::ReportState,
+};
 
 /// Why a document is not an event.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +63,8 @@ pub enum SubjectType {
     Rates,
     /// A category's budget, or a threshold of it in a period.
     Budget,
+    /// A report.
+    Report,
 }
 
 impl SubjectType {
@@ -73,6 +77,7 @@ impl SubjectType {
             Self::Policy => "policy",
             Self::Rates => "rates",
             Self::Budget => "budget",
+            Self::Report => "report",
         }
     }
 }
@@ -124,6 +129,11 @@ impl Subject {
     /// the same event.
     pub fn budget_threshold(category: Category, period: &str, percent: u32) -> Self {
         Self::new(SubjectType::Budget, format_args!("{category}:{period}:{percent}"), 1)
+    }
+
+    /// The report at this version.
+    pub fn report(state: &ReportState) -> Self {
+        Self::new(SubjectType::Report, state.id, state.version)
     }
 
     fn new(subject_type: SubjectType, id: impl fmt::Display, version: u64) -> Self {

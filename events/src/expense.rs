@@ -319,6 +319,12 @@ pub struct Submitted {
     pub submission: u32,
     /// The policy it is judged by, to its end.
     pub policy_version: u32,
+    /// What that policy warns of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<PolicyFinding>,
+    /// What the amount is in the company's currency, where it stands in another one and a rate was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub converted: Option<Conversion>,
 }
 
 /// An approver was asked.

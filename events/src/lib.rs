@@ -19,6 +19,7 @@ mod person;
 mod policy;
 mod rates;
 mod receipt;
+mod report;
 mod review;
 
 pub use budget::{BudgetEvent, BudgetLimit, BudgetPeriod, BudgetState, BudgetThreshold};
@@ -40,4 +41,5 @@ pub use rates::{Conversion, DayRates, ExchangeRate, RateError, RatesEvent};
 pub use receipt::{
     FailureReason, MediaType, ReceiptAnnounced, ReceiptDeleted, ReceiptFailed, ReceiptRead, ReceiptState, ReceiptStatus,
 };
+pub use report::{ReportChanged, ReportCreated, ReportDeleted, ReportState, ReportSubmitted};
 pub use review::{Doubt, ReadField, ReviewFinding};

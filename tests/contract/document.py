@@ -3,6 +3,7 @@
 API Gateway takes part of OpenAPI only. What it refuses stands there in another way, and is put right here:
 
 - `x-nullable: true` becomes `nullable: true`;
+- a calendar date, which stands there as a pattern, becomes `format: date`;
 - no member beside the described ones is taken or answered, which API Gateway's models would have to say of each schema;
 - extensions of the gateway go, and with them the intrinsic functions of CloudFormation;
 - the `Authorization` header is the ID token's (an authorizer of the gateway's own kind to it).
@@ -27,6 +28,8 @@ def plain(value):
         bare["nullable"] = True
         if "enum" in bare:
             bare["enum"] = [*bare["enum"], None]
+    if bare.get("pattern") == "^[0-9]{4}-[0-9]{2}-[0-9]{2}$":
+        bare["format"] = "date"
     if bare.get("type") == "object" and "properties" in bare:
         bare.setdefault("additionalProperties", False)
     return bare

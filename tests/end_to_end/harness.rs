@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
+use jiff::{SignedDuration, Timestamp};
 use libtest_mimic::Failed;
 use serde_json::{Value, json};
 use slipstream_local::{
@@ -200,6 +201,31 @@ pub async fn execution_succeeds(world: &Deployment, expense: &str, submission: u
             "RUNNING" => Ok(None),
             other => bail!("the execution ended {other}"),
         }
+    })
+    .await
+}
+
+/// Has the archive replay everything of the last hour; the replay's name.
+pub async fn replay(world: &Deployment) -> Result<String> {
+    let arn = world.output("EventBusArn")?;
+    let archive = world.aws(&["events", "describe-archive", "--archive-name", world.output("ArchiveName")?]).await?;
+    let source = archive["ArchiveArn"].as_str().context("the archive has an ARN")?;
+    let name = format!("again-{}", uuid::Uuid::new_v4());
+    let start = (Timestamp::now() - SignedDuration::from_hours(1)).to_string();
+    let end = (Timestamp::now() + SignedDuration::from_mins(1)).to_string();
+    let destination = json!({ "Arn": arn }).to_string();
+    let replay = ["events", "start-replay", "--replay-name", &name, "--event-source-arn", source];
+    let range = ["--event-start-time", &start, "--event-end-time", &end, "--destination", &destination];
+    world.aws(&[&replay[..], &range[..]].concat()).await?;
+    Ok(name)
+}
+
+/// Waits until a consumer has met an event in a replay and said so.
+pub async fn meets(world: &Deployment, consumer: &str, replay: &str, event: &str, done: &str) -> Result<()> {
+    wait::until(&format!("{consumer} to meet {event} in the replay"), DEADLINE, async || {
+        let lines = world.logs(consumer, 0).await?;
+        let met = lines.iter().any(|line| [replay, event, done].iter().all(|part| line.message.contains(*part)));
+        Ok(met.then_some(()))
     })
     .await
 }

@@ -9,8 +9,10 @@ mod gateway;
 mod harness;
 mod matrix;
 mod people;
+mod policy;
 mod reading;
 mod receipts;
+mod reports;
 mod resilience;
 
 use std::process::ExitCode;
@@ -59,6 +61,12 @@ fn main() -> ExitCode {
         expenses::lists_are_keyed_and_sifted,
         expenses::one_dinner_claimed_twice_is_seen,
         expenses::what_the_company_paid_is_not_owed,
+        reports::one_mail_asks_for_a_report_and_all_of_it_is_approved,
+        reports::one_of_a_report_is_rejected_by_itself,
+        reports::a_report_is_submitted_whole_or_not_at_all,
+        reports::a_report_holds_forty_expenses_however_many_join_at_once,
+        reports::an_execution_that_lags_does_not_hold_the_mail_up,
+        reports::an_approver_decides_over_the_api,
         access::strangers_see_nothing,
         access::only_id_tokens_of_active_people_count,
         access::only_allowed_mail_domains_sign_up,
@@ -71,6 +79,10 @@ fn main() -> ExitCode {
         people::the_directory_is_taken_over_at_the_first_sign_in,
         people::a_changed_address_is_followed_within_the_domains,
         people::everyone_is_listed_once_page_by_page,
+        policy::a_policy_has_versions_that_stay,
+        policy::rates_loaded_twice_change_nothing,
+        policy::a_budget_tells_of_each_threshold_once,
+        policy::spend_is_shown_to_whom_it_concerns,
         resilience::an_execution_stopped_in_the_middle_is_restarted,
         resilience::an_event_lost_on_the_way_is_published_again,
         resilience::a_receipt_that_nobody_noticed_is_read,

@@ -58,10 +58,10 @@ pub async fn photo_becomes_an_approved_expense(world: &Deployment) -> Result<()>
     let told = |mail: &slipstream_local::Mail| mail.mentions(id) && mail.subject.starts_with("Expense approved");
     world.mailbox().wait_for_mail("the mail that tells the owner", DEADLINE, told).await?;
 
-    let month = format!("SPEND#{}#2026-04", session.person_id);
-    let category = format!("{}#EUR", details["category"].as_str().unwrap_or_default());
+    let spend = format!("SPEND#{}", session.person_id);
+    let sum = format!("2026-04#{}#EUR", details["category"].as_str().unwrap_or_default());
     wait::until("the spend to be summed up", DEADLINE, async || {
-        let sums = item(world, "ProjectionsTableName", &month, &category).await?;
+        let sums = item(world, "ProjectionsTableName", &spend, &sum).await?;
         Ok(sums.filter(|sums| {
             sums["approved_out_of_pocket_minor_units"] == "10800" && sums["submitted_out_of_pocket_minor_units"] == "0"
         }))

@@ -1,13 +1,13 @@
 //! Losses, deaths, repetitions: nothing is lost and no state changes twice.
 
 use anyhow::{Context as _, Result, ensure};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use slipstream_local::{Deployment, wait};
 
 use crate::harness::{
-    DEADLINE, draft, execution_status, execution_succeeds, fixture, history, item, newcomer, request, requests,
-    submitted, sweep_until,
+    DEADLINE, draft, execution_status, execution_succeeds, fixture, history, item, meets, newcomer, replay, request,
+    requests, submitted, sweep_until,
 };
 
 /// The rules of the stack's bus.
@@ -179,9 +179,9 @@ pub async fn a_replay_changes_nothing(world: &Deployment) -> Result<()> {
     execution_succeeds(world, &id, 1).await?;
     let told = |mail: &slipstream_local::Mail| mail.mentions(&id) && mail.subject.starts_with("Expense approved");
     world.mailbox().wait_for_mail("the mail that tells the owner", DEADLINE, told).await?;
-    let month = format!("SPEND#{}#2026-03", session.person_id);
+    let spend = format!("SPEND#{}", session.person_id);
     let summed = wait::until("the spend to be summed up", DEADLINE, async || {
-        let sums = item(world, "ProjectionsTableName", &month, "meals#EUR").await?;
+        let sums = item(world, "ProjectionsTableName", &spend, "2026-03#meals#EUR").await?;
         Ok(sums.filter(|sums| sums["approved_out_of_pocket_count"] == "1"))
     })
     .await?;
@@ -190,30 +190,16 @@ pub async fn a_replay_changes_nothing(world: &Deployment) -> Result<()> {
     let before = mails(world.mailbox().list().await?);
 
     let executions = executions(world).await?;
-    let arn = world.output("EventBusArn")?;
-    let archive = world.aws(&["events", "describe-archive", "--archive-name", world.output("ArchiveName")?]).await?;
-    let source = archive["ArchiveArn"].as_str().context("the archive has an ARN")?;
-    let name = format!("again-{}", uuid::Uuid::new_v4());
-    let start = (Timestamp::now() - SignedDuration::from_hours(1)).to_string();
-    let end = (Timestamp::now() + SignedDuration::from_mins(1)).to_string();
-    let destination = json!({ "Arn": arn }).to_string();
-    let replay = ["events", "start-replay", "--replay-name", &name, "--event-source-arn", source];
-    let range = ["--event-start-time", &start, "--event-end-time", &end, "--destination", &destination];
-    world.aws(&[&replay[..], &range[..]].concat()).await?;
+    let name = replay(world).await?;
 
     // Each consumer has met the last event of this expense in the replay.
     let last = format!("expense/{id}/4");
     for (consumer, done) in [("notifications", "sent before"), ("projections", "summed up")] {
-        wait::until(&format!("{consumer} to meet the replay"), DEADLINE, async || {
-            let lines = world.logs(consumer, 0).await?;
-            let met = lines.iter().any(|line| [&name, &last, done].iter().all(|part| line.message.contains(*part)));
-            Ok(met.then_some(()))
-        })
-        .await?;
+        meets(world, consumer, &name, &last, done).await?;
     }
     ensure!(history(&session, &id).await? == events, "no event");
     ensure!(mails(world.mailbox().list().await?) == before, "no mail");
-    let now = item(world, "ProjectionsTableName", &month, "meals#EUR").await?;
+    let now = item(world, "ProjectionsTableName", &spend, "2026-03#meals#EUR").await?;
     ensure!(now == Some(summed), "the same sums");
 
     // The replay starts executions; all of them end at the claim.

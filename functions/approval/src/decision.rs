@@ -3,68 +3,123 @@
 use jiff::Timestamp;
 use slipstream_common::{
     keys::{self, Index, Open},
-    records::{StepOutcome, StepRecord},
+    records::{StepOutcome, StepRecord, StepStatus},
     store::{ChangeError, add_expense_change},
     table::{Condition, Transaction, text},
 };
 use slipstream_domain::expense::{Command, Decision, decide};
-use slipstream_events::{Actor, Cause, ExpenseState, Subject};
+use slipstream_events::{Actor, Cause, CorrelationId, ExpenseState, PersonId, Subject};
 
-use crate::{Approval, link::Link, task::whole_seconds};
+use crate::{Approval, task::whole_seconds};
+
+/// What entitles to a decision; the transaction itself checks it.
+#[derive(Debug, Clone)]
+pub(crate) enum Credential {
+    /// A mailed link: the hash of its secret stands in the step.
+    LinkHash(String),
+    /// A person who is signed in: the step asks them.
+    Person(PersonId),
+}
+
+/// What a decision makes of a step.
+pub(crate) const fn outcome_of(decision: &Decision) -> StepOutcome {
+    match decision {
+        Decision::Approve { .. } => StepOutcome::Approved,
+        Decision::Reject { .. } => StepOutcome::Rejected,
+        Decision::RequestChanges { .. } => StepOutcome::ChangesRequested,
+    }
+}
+
+/// The stable name, as in the table.
+const fn name_of(outcome: StepOutcome) -> &'static str {
+    match outcome {
+        StepOutcome::Approved => "approved",
+        StepOutcome::Rejected => "rejected",
+        StepOutcome::ChangesRequested => "changes_requested",
+    }
+}
+
+/// Adds the decision on a step to a transaction, on `expense` as it was read: the step goes from pending to decided, the
+/// expense to its outcome. Returns both as they are then.
+///
+/// # Errors
+/// [`ChangeError::Rejected`] by the rules.
+pub(crate) fn add_decision(
+    transaction: &mut Transaction,
+    step: &StepRecord,
+    credential: &Credential,
+    expense: &ExpenseState,
+    decision: Decision,
+    cause: &Cause,
+) -> Result<(StepRecord, ExpenseState), ChangeError> {
+    let outcome = outcome_of(&decision);
+    let command = Command::Decide { submission: step.submission.number, step: step.step, by: step.approver, decision };
+    let change = decide(Some(expense), command)?;
+    let (expense, _) = add_expense_change(transaction, Some(expense), change, cause)?;
+    let resume = Open::Resumption.entry(cause.at, &format!("{}.{}", step.submission, step.step));
+    let decided = keys::step_decided_by(step.approver, cause.at, step.submission);
+    let (entitled, proof) = match credential {
+        Credential::LinkHash(hash) => ("contains(#entitled, :proof)", ("link_hashes", text(hash))),
+        Credential::Person(person) => ("#entitled = :proof", ("approver", text(person))),
+    };
+    let condition = Condition::new(&format!("#status = :pending AND {entitled} AND #due_at > :second"))
+        .name("#status", "status")
+        .name("#entitled", proof.0)
+        .name("#due_at", "due_at")
+        .name("#open_pk", resume.index.pk())
+        .name("#open_sk", resume.index.sk())
+        .name("#approver_pk", Index::Approver.pk())
+        .name("#approver_sk", Index::Approver.sk())
+        .value(":pending", text("pending"))
+        .value(":proof", proof.1)
+        .value(":now", text(cause.at))
+        .value(":second", text(whole_seconds(cause.at)))
+        .value(":decided", text("decided"))
+        .value(":outcome", text(name_of(outcome)))
+        .value(":by", text(step.approver))
+        .value(":open_pk", text(resume.pk))
+        .value(":open_sk", text(resume.sk))
+        .value(":approver_pk", text(decided.pk))
+        .value(":approver_sk", text(decided.sk));
+    let update = "SET #status = :decided, outcome = :outcome, decided_by = :by, decided_at = :now, \
+         #open_pk = :open_pk, #open_sk = :open_sk, #approver_pk = :approver_pk, #approver_sk = :approver_sk";
+    transaction.update(&keys::step(step.submission, step.step), update, condition);
+    let step = StepRecord {
+        status: StepStatus::Decided,
+        outcome: Some(outcome),
+        decided_by: Some(step.approver),
+        decided_at: Some(cause.at),
+        ..step.clone()
+    };
+    Ok((step, expense))
+}
 
 impl Approval {
-    /// Decides `step`, with the link as credential, on `expense` as it was read.
+    /// Decides `step` on `expense` as it was read.
     ///
     /// # Errors
     /// [`ChangeError::is_conflict`] when something else was faster.
     pub(crate) async fn decide(
         &self,
         step: &StepRecord,
-        link: &Link,
+        credential: &Credential,
         expense: &ExpenseState,
         decision: Decision,
         cause: Cause,
     ) -> Result<(), ChangeError> {
-        let outcome = match &decision {
-            Decision::Approve { .. } => StepOutcome::Approved,
-            Decision::Reject { .. } => StepOutcome::Rejected,
-            Decision::RequestChanges { .. } => StepOutcome::ChangesRequested,
-        };
-        let outcome_name = match outcome {
-            StepOutcome::Approved => "approved",
-            StepOutcome::Rejected => "rejected",
-            StepOutcome::ChangesRequested => "changes_requested",
-        };
-        let command =
-            Command::Decide { submission: step.submission.number, step: step.step, by: step.approver, decision };
-        let change = decide(Some(expense), command)?;
         let mut transaction = Transaction::default();
-        add_expense_change(&mut transaction, Some(expense), change, &cause)?;
-        let resume = Open::Resumption.entry(cause.at, &format!("{}.{}", step.submission, step.step));
-        let condition = Condition::new("#status = :pending AND contains(#hashes, :hash) AND #due_at > :second")
-            .name("#status", "status")
-            .name("#hashes", "link_hashes")
-            .name("#due_at", "due_at")
-            .name("#open_pk", resume.index.pk())
-            .name("#open_sk", resume.index.sk())
-            .name("#approver_pk", Index::Approver.pk())
-            .name("#approver_sk", Index::Approver.sk())
-            .value(":pending", text("pending"))
-            .value(":hash", text(link.hash()))
-            .value(":now", text(cause.at))
-            .value(":second", text(whole_seconds(cause.at)))
-            .value(":decided", text("decided"))
-            .value(":outcome", text(outcome_name))
-            .value(":by", text(step.approver))
-            .value(":open_pk", text(resume.pk))
-            .value(":open_sk", text(resume.sk));
-        let update = "SET #status = :decided, outcome = :outcome, decided_by = :by, decided_at = :now, \
-             #open_pk = :open_pk, #open_sk = :open_sk REMOVE #approver_pk, #approver_sk";
-        transaction.update(&keys::step(step.submission, step.step), update, condition);
+        let (decided, _) = add_decision(&mut transaction, step, credential, expense, decision, &cause)?;
         self.store.table.commit(transaction).await?;
-        tracing::info!(outcome = outcome_name, "decided");
-        // What follows may be lost: the step stands among the open work, and the sweeper resumes it.
-        match self.store.step(step.submission, step.step).await {
+        self.go_on(&decided).await;
+        Ok(())
+    }
+
+    /// Lets the execution go on that waits for a step decided just now. It may be lost: the step stands among the open
+    /// work, and the sweeper resumes it.
+    pub(crate) async fn go_on(&self, decided: &StepRecord) {
+        tracing::info!(outcome = decided.outcome.map(name_of), submission.id = %decided.submission, "decided");
+        // The step may have another token by now than when it was read.
+        match self.store.step(decided.submission, decided.step).await {
             Ok(Some(decided)) => {
                 if let Err(error) = self.executions.resume(&self.store, &decided).await {
                     tracing::warn!(%error, "the execution was not resumed; the sweeper will");
@@ -73,20 +128,21 @@ impl Approval {
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "the execution was not resumed; the sweeper will"),
         }
-        Ok(())
     }
 
     /// The cause of a decision: the approver, acting on the request for approval.
-    pub(crate) fn cause_of(
-        step: &StepRecord,
-        expense: &ExpenseState,
-        correlation: &slipstream_events::CorrelationId,
-    ) -> Cause {
+    pub(crate) fn cause_of(step: &StepRecord, expense: &ExpenseState, correlation: &CorrelationId) -> Cause {
         Cause {
             actor: Actor::Person { id: step.approver },
             at: Timestamp::now(),
             correlation_id: correlation.clone(),
             causation_id: Some(Subject::expense(expense).event_id().to_string()),
         }
+    }
+
+    /// The correlation id of the chain that asked for the decision.
+    pub(crate) async fn correlation_of(&self, expense: &ExpenseState) -> Option<CorrelationId> {
+        let history = self.store.history(expense.id).await.ok()?;
+        history.last()?.event().ok().map(|event| event.metadata.correlation_id)
     }
 }

@@ -1,4 +1,5 @@
-//! Approvals: the tasks of `workflows/expenseApproval.asl.json`, the page behind a mailed link, and the decision.
+//! Approvals: the tasks of `workflows/expenseApproval.asl.json`, the pages behind mailed links, the approver's queue over
+//! the API, and the decision.
 //!
 //! **One transaction decides**: the step goes from pending to decided and the expense, still submitted with this
 //! submission, goes to its outcome, both events in the outbox. Whatever is faster than it wins: a withdrawal, a
@@ -12,6 +13,8 @@
 mod decision;
 mod link;
 mod page;
+mod queue;
+mod report_page;
 mod task;
 
 use aws_config::SdkConfig;
@@ -20,18 +23,23 @@ use serde_json::Value;
 use slipstream_common::{
     Fault,
     execution::Executions,
+    http::{Request, serve},
     settings::{Settings, SettingsError},
     store::Store,
     table::Table,
 };
 
-/// The function's clients.
+/// The resource behind which the mailed links lie. It is the only one that takes no ID token.
+const LINK: &str = "/approvals/{link}";
+
+/// The function's configuration and clients.
 #[derive(Debug)]
 pub struct Approval {
     store: Store,
     executions: Executions,
     s3: Client,
     bucket: String,
+    web_origin: String,
 }
 
 impl Approval {
@@ -47,6 +55,7 @@ impl Approval {
             executions: Executions::new(sdk),
             s3: Client::new(sdk),
             bucket: settings.text("RECEIPT_BUCKET"),
+            web_origin: settings.text("WEB_ORIGIN"),
         };
         settings.finish(approval)
     }
@@ -59,6 +68,10 @@ impl Approval {
         if event.get("task").is_some() {
             return self.task(serde_json::from_value(event)?).await;
         }
-        Ok(serde_json::to_value(self.page(serde_json::from_value(event)?).await)?)
+        if event["resource"] == LINK {
+            return Ok(serde_json::to_value(self.page(serde_json::from_value(event)?).await)?);
+        }
+        let answer = serve(event, &self.web_origin, async |request: Request| self.api(request).await).await?;
+        Ok(serde_json::to_value(answer)?)
     }
 }

@@ -19,10 +19,14 @@ use slipstream_domain::{
     details::MAX_NOTE,
     expense::{Decision, Rejection},
 };
-use slipstream_events::{ExpenseState, ExpenseStatus};
+use slipstream_events::{ExpenseState, ExpenseStatus, PersonId};
 use tracing::Instrument as _;
 
-use crate::{Approval, link::Link};
+use crate::{
+    Approval,
+    decision::Credential,
+    link::{Link, ReportLink},
+};
 
 /// Only what is written here may be loaded or done
 /// (<https://www.w3.org/TR/CSP3/>): the style in the page, pictures in the page, forms to where it came from.
@@ -43,6 +47,7 @@ struct DecidePage<'a> {
     due: String,
     picture: Option<String>,
     fault: Option<&'a str>,
+    back: Option<String>,
 }
 
 #[derive(Template)]
@@ -50,9 +55,10 @@ struct DecidePage<'a> {
 struct MessagePage<'a> {
     title: &'a str,
     text: &'a str,
+    back: Option<String>,
 }
 
-fn html(status: u16, page: &impl Template) -> Response {
+pub(crate) fn html(status: u16, page: &impl Template) -> Response {
     let body = page.render().unwrap_or_else(|error| {
         tracing::error!(%error, "a page cannot be rendered");
         "Something went wrong.".to_owned()
@@ -64,22 +70,24 @@ fn html(status: u16, page: &impl Template) -> Response {
         .header("x-robots-tag", "noindex")
 }
 
-fn message(status: u16, title: &str, text: &str) -> Response {
-    html(status, &MessagePage { title, text })
+pub(crate) fn message(status: u16, title: &str, text: &str, back: Option<String>) -> Response {
+    html(status, &MessagePage { title, text, back })
 }
 
 /// A forged, mistyped or foreign link; the page does not say which.
-fn unknown() -> Response {
+pub(crate) fn unknown() -> Response {
     message(
         404,
         "This link is not valid",
         "Open it from the mail again. If that does not help, ask whoever sent you the expense.",
+        None,
     )
 }
 
-fn unavailable(error: &StoreError) -> Response {
+pub(crate) fn unavailable(error: &StoreError) -> Response {
     tracing::warn!(%error, "the page cannot be shown");
-    message(503, "Please try again", "Something did not answer in time. Open the link again to see how it stands.")
+    let text = "Something did not answer in time. Open the link again to see how it stands.";
+    message(503, "Please try again", text, None)
 }
 
 /// What to say of a step that waits for nobody any more.
@@ -96,31 +104,96 @@ fn ended(end: StepEnd) -> (&'static str, &'static str) {
     }
 }
 
-/// What the form says.
-fn decision_of(body: &str) -> Result<Decision, &'static str> {
-    let form: HashMap<_, _> = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
-    let comment = form.get("comment").map(|comment| comment.trim()).filter(|comment| !comment.is_empty());
+/// A decision by its name and what is said with it: why, where it is not a yes.
+///
+/// # Errors
+/// The field at fault and what to do.
+pub(crate) fn decision_from(name: &str, comment: Option<&str>) -> Result<Decision, (&'static str, &'static str)> {
+    let comment = comment.map(str::trim).filter(|comment| !comment.is_empty());
     if comment.is_some_and(|comment| comment.chars().count() > MAX_NOTE) {
-        return Err("The comment is too long.");
+        return Err(("comment", "The comment is too long."));
     }
     let comment = comment.map(|comment| comment.chars().filter(|c| *c == '\n' || !c.is_control()).collect::<String>());
-    match form.get("decision").map(String::as_str) {
-        Some("approve") => Ok(Decision::Approve { comment }),
-        Some("reject") => {
-            comment.map(|reason| Decision::Reject { reason }).ok_or("Please say why the expense is rejected.")
-        }
-        Some("request_changes") => {
-            comment.map(|comment| Decision::RequestChanges { comment }).ok_or("Please say what should be changed.")
-        }
-        _ => Err("Please choose one of the buttons."),
+    match name {
+        "approve" => Ok(Decision::Approve { comment }),
+        "reject" => comment
+            .map(|reason| Decision::Reject { reason })
+            .ok_or(("comment", "Please say why the expense is rejected.")),
+        "request_changes" => comment
+            .map(|comment| Decision::RequestChanges { comment })
+            .ok_or(("comment", "Please say what should be changed.")),
+        _ => Err(("decision", "Please choose one of the buttons.")),
     }
+}
+
+/// What the form says.
+fn decision_of(form: &HashMap<String, String>) -> Result<Decision, &'static str> {
+    let name = form.get("decision").map(String::as_str).unwrap_or_default();
+    decision_from(name, form.get("comment").map(String::as_str)).map_err(|(_, fault)| fault)
+}
+
+/// Where a decision on a step came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Decided {
+    /// It counts.
+    Now,
+    /// The step waits for nobody any more, with what to say of it.
+    Over {
+        /// In a few words.
+        title: &'static str,
+        /// In a sentence.
+        text: &'static str,
+        /// Whether it is the time that is up.
+        expired: bool,
+    },
+    /// The link leads to nothing.
+    Unknown,
+    /// Nobody decides on their own expense.
+    Own,
+    /// The expense allows no decision.
+    Refused,
+    /// The fault is ours.
+    Failed,
+}
+
+/// The fields of a form.
+pub(crate) fn form_of(request: &Request) -> HashMap<String, String> {
+    let body = match request.is_base64_encoded {
+        true => BASE64_STANDARD.decode(&request.body).unwrap_or_default(),
+        false => request.body.clone().into_bytes(),
+    };
+    match std::str::from_utf8(&body) {
+        Ok(body) => form_urlencoded::parse(body.as_bytes()).into_owned().collect(),
+        Err(_) => HashMap::new(),
+    }
+}
+
+/// Why a decision does not count any more, if so.
+pub(crate) fn over(step: &StepRecord, expense: &ExpenseState) -> Option<(&'static str, &'static str)> {
+    if let Some(end) = StepEnd::of(step) {
+        return Some(ended(end));
+    }
+    if expense.status != ExpenseStatus::Submitted || expense.submission != step.submission.number {
+        return Some(ended(StepEnd::Closed));
+    }
+    (step.due_at <= Timestamp::now())
+        .then_some(("This link has expired", "The time to decide is over. The expense goes back to its owner."))
 }
 
 impl Approval {
     /// Answers a request for the page behind a link.
     pub(crate) async fn page(&self, request: Request) -> Response {
-        let link: Option<Link> = request.path_parameters.get("link").and_then(|link| link.parse().ok());
-        let Some(link) = link else { return unknown() };
+        let link = request.path_parameters.get("link").map(String::as_str).unwrap_or_default();
+        if let Ok(link) = link.parse::<ReportLink>() {
+            let span = tracing::info_span!(
+                "report link",
+                http.method = request.http_method,
+                report.id = %link.report.report,
+                correlation.id = %request.correlation_id(),
+            );
+            return self.report_page(&link, &request).instrument(span).await;
+        }
+        let Ok(link) = link.parse::<Link>() else { return unknown() };
         let span = tracing::info_span!(
             "link",
             http.method = request.http_method,
@@ -130,38 +203,39 @@ impl Approval {
         );
         async {
             match request.http_method.as_str() {
-                "GET" | "HEAD" => self.show(&link, 200, None).await,
+                "GET" | "HEAD" => self.show(&link, &request, 200, None).await,
                 "POST" => self.post(&link, &request).await,
-                _ => message(405, "Not possible", "Open the link from the mail again."),
+                _ => message(405, "Not possible", "Open the link from the mail again.", None),
             }
         }
         .instrument(span)
         .await
     }
 
+    /// Whether the approver may still see and decide: whoever has left does neither.
+    pub(crate) async fn is_active(&self, approver: PersonId) -> Result<bool, StoreError> {
+        Ok(self.store.person(approver).await?.is_some_and(|approver| approver.state.active))
+    }
+
     /// The step that the link is for, and its expense. `None` where the link is not one that was mailed.
     async fn behind(&self, link: &Link) -> Result<Option<(StepRecord, ExpenseState)>, StoreError> {
         let Some(step) = self.store.step(link.submission, link.step).await? else { return Ok(None) };
-        if !link.is_one_of(&step.link_hashes) {
-            return Ok(None);
-        }
-        // Whoever has left neither sees nor decides.
-        let approver = self.store.person(step.approver).await?;
-        if !approver.is_some_and(|approver| approver.state.active) {
+        if !link.is_one_of(&step.link_hashes) || !self.is_active(step.approver).await? {
             return Ok(None);
         }
         Ok(self.store.expense(link.submission.expense).await?.map(|expense| (step, expense)))
     }
 
     /// The page as things stand; with the form only while a decision counts.
-    async fn show(&self, link: &Link, status: u16, fault: Option<&str>) -> Response {
+    async fn show(&self, link: &Link, request: &Request, status: u16, fault: Option<&str>) -> Response {
+        let back = back_of(link, request);
         let (step, expense) = match self.behind(link).await {
             Ok(Some(behind)) => behind,
             Ok(None) => return unknown(),
             Err(error) => return unavailable(&error),
         };
-        if let Some((title, text)) = self.over(&step, &expense) {
-            return message(if status == 200 { 200 } else { 409 }, title, text);
+        if let Some((title, text)) = over(&step, &expense) {
+            return message(if status == 200 { 200 } else { 409 }, title, text, back);
         }
         let details = &expense.details;
         let owner = match self.store.person(expense.owner).await {
@@ -178,23 +252,12 @@ impl Approval {
             cost_centre: details.cost_centre.as_deref(),
             project: details.project.as_deref(),
             paid_by_company: details.paid_by == slipstream_events::PaidBy::CompanyCard,
-            due: step.due_at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+            due: moment(step.due_at),
             picture: self.picture(&expense).await,
             fault,
+            back,
         };
         html(status, &page)
-    }
-
-    /// Why a decision does not count any more, if so.
-    fn over(&self, step: &StepRecord, expense: &ExpenseState) -> Option<(&'static str, &'static str)> {
-        if let Some(end) = StepEnd::of(step) {
-            return Some(ended(end));
-        }
-        if expense.status != ExpenseStatus::Submitted || expense.submission != step.submission.number {
-            return Some(ended(StepEnd::Closed));
-        }
-        (step.due_at <= Timestamp::now())
-            .then_some(("This link has expired", "The time to decide is over. The expense goes back to its owner."))
     }
 
     /// The receipt's preview, in the page itself.
@@ -214,60 +277,80 @@ impl Approval {
     }
 
     async fn post(&self, link: &Link, request: &Request) -> Response {
-        let body = match request.is_base64_encoded {
-            true => BASE64_STANDARD.decode(&request.body).ok().and_then(|bytes| String::from_utf8(bytes).ok()),
-            false => Some(request.body.clone()),
-        };
-        let decision = match decision_of(&body.unwrap_or_default()) {
+        let decision = match decision_of(&form_of(request)) {
             Ok(decision) => decision,
-            Err(fault) => return self.show(link, 422, Some(fault)).await,
+            Err(fault) => return self.show(link, request, 422, Some(fault)).await,
         };
+        let back = back_of(link, request);
+        match self.decide_by_link(link, &decision, request).await {
+            Ok(Decided::Now) => {
+                let (title, text) = match decision {
+                    Decision::Approve { .. } => {
+                        ("Approved", "Thank you. The expense is approved and its owner is told.")
+                    }
+                    Decision::Reject { .. } => ("Rejected", "The expense is rejected and its owner is told why."),
+                    Decision::RequestChanges { .. } => {
+                        ("Sent back", "The expense went back to its owner with your comment.")
+                    }
+                };
+                message(200, title, text, back)
+            }
+            Ok(Decided::Over { title, text, expired }) => message(if expired { 410 } else { 409 }, title, text, back),
+            Ok(Decided::Unknown) => unknown(),
+            Ok(Decided::Own) => message(403, "Not possible", "No one decides on their own expense.", back),
+            Ok(Decided::Refused) => self.show(link, request, 409, None).await,
+            Ok(Decided::Failed) => {
+                message(500, "Something went wrong", "Nothing was changed. The fault was recorded.", back)
+            }
+            Err(error) => unavailable(&error),
+        }
+    }
+
+    /// Decides the step that the link is for, as it stands now.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub(crate) async fn decide_by_link(
+        &self,
+        link: &Link,
+        decision: &Decision,
+        request: &Request,
+    ) -> Result<Decided, StoreError> {
+        let credential = Credential::LinkHash(link.hash());
         let mut races = 0;
         loop {
-            let (step, expense) = match self.behind(link).await {
-                Ok(Some(behind)) => behind,
-                Ok(None) => return unknown(),
-                Err(error) => return unavailable(&error),
-            };
-            if let Some((title, text)) = self.over(&step, &expense) {
+            let Some((step, expense)) = self.behind(link).await? else { return Ok(Decided::Unknown) };
+            if let Some((title, text)) = over(&step, &expense) {
                 let expired = StepEnd::of(&step).is_none() && step.due_at <= Timestamp::now();
-                return message(if expired { 410 } else { 409 }, title, text);
+                return Ok(Decided::Over { title, text, expired });
             }
             let correlation_id = self.correlation_of(&expense).await.unwrap_or_else(|| request.correlation_id());
             let cause = Self::cause_of(&step, &expense, &correlation_id);
-            match self.decide(&step, link, &expense, decision.clone(), cause).await {
-                Ok(()) => {
-                    let (title, text) = match decision {
-                        Decision::Approve { .. } => {
-                            ("Approved", "Thank you. The expense is approved and its owner is told.")
-                        }
-                        Decision::Reject { .. } => ("Rejected", "The expense is rejected and its owner is told why."),
-                        Decision::RequestChanges { .. } => {
-                            ("Sent back", "The expense went back to its owner with your comment.")
-                        }
-                    };
-                    return message(200, title, text);
-                }
+            match self.decide(&step, &credential, &expense, decision.clone(), cause).await {
+                Ok(()) => return Ok(Decided::Now),
                 // Something was faster, perhaps only a harmless change of the same expense: look again.
                 Err(error) if error.is_conflict() && races < 8 => races += 1,
-                Err(ChangeError::Rejected(Rejection::OwnExpense)) => {
-                    return message(403, "Not possible", "No one decides on their own expense.");
-                }
-                Err(ChangeError::Rejected(_)) => return self.show(link, 409, None).await,
-                Err(ChangeError::Store(error)) => return unavailable(&error),
+                Err(ChangeError::Rejected(Rejection::OwnExpense)) => return Ok(Decided::Own),
+                Err(ChangeError::Rejected(_)) => return Ok(Decided::Refused),
+                Err(ChangeError::Store(error)) => return Err(error),
                 Err(error) => {
                     tracing::error!(%error, "the decision cannot be written");
-                    return message(500, "Something went wrong", "Nothing was changed. The fault was recorded.");
+                    return Ok(Decided::Failed);
                 }
             }
         }
     }
+}
 
-    /// The correlation id of the chain that asked for the decision.
-    async fn correlation_of(&self, expense: &ExpenseState) -> Option<slipstream_events::CorrelationId> {
-        let history = self.store.history(expense.id).await.ok()?;
-        history.last()?.event().ok().map(|event| event.metadata.correlation_id)
-    }
+/// The page of the report that the mail was about, where that led here.
+fn back_of(link: &Link, request: &Request) -> Option<String> {
+    let report = request.query_string_parameters.get("report")?;
+    Some(link.to_report(&report.parse().ok()?))
+}
+
+/// When something is due, for people.
+pub(crate) fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 #[cfg(test)]
@@ -276,6 +359,11 @@ mod tests {
 
     #[test]
     fn the_form_says_what_is_decided() {
+        let decision_of = |body: &str| {
+            let mut request = Request::default();
+            request.body = body.to_owned();
+            decision_of(&form_of(&request))
+        };
         assert_eq!(decision_of("decision=approve&comment="), Ok(Decision::Approve { comment: None }));
         assert_eq!(
             decision_of("decision=reject&comment=too+much%0D%0Aindeed"),
@@ -303,6 +391,7 @@ mod tests {
             due: String::new(),
             picture: None,
             fault: None,
+            back: None,
         };
         let body = html(200, &page).body;
         assert!(!body.contains("<script"), "{body}");

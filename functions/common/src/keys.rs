@@ -42,6 +42,7 @@ pub fn subject_partition(subject_type: SubjectType, id: &str) -> String {
         SubjectType::Policy => "POLICY".to_owned(),
         SubjectType::Rates => format!("RATES#{id}"),
         SubjectType::Budget => format!("BUDGET#{id}"),
+        SubjectType::Report => format!("REPORT#{id}"),
     }
 }
 
@@ -109,6 +110,24 @@ pub const BUDGETS: &str = "BUDGETS";
 /// The budget of a category.
 pub fn budget(category: Category) -> Key {
     key(BUDGETS.to_owned(), category.to_string())
+}
+
+/// A report.
+pub fn report(id: ReportId) -> Key {
+    key(subject_partition(SubjectType::Report, &id.to_string()), "REPORT")
+}
+
+/// One submission of a report, counted from 1: which submissions of its expenses were made together.
+pub fn report_submission(id: ReportId, number: u32) -> Key {
+    key(subject_partition(SubjectType::Report, &id.to_string()), format!("{REPORT_SUBMISSION_PREFIX}{number:010}"))
+}
+
+/// What every submission of a report begins with.
+pub const REPORT_SUBMISSION_PREFIX: &str = "SUBMISSION#";
+
+/// The guard of the one mail that asks an approver for a submitted report.
+pub fn report_guard(consumer: &str, id: ReportId, number: u32, approver: PersonId) -> Key {
+    key(format!("DONE#{consumer}#report/{id}/{number}/{approver}"), "DONE")
 }
 
 /// The guard of one effect of one event.
@@ -267,7 +286,7 @@ pub fn same_purchase(details: &ExpenseDetails) -> Option<String> {
 
 /// The partition of a report and of the marks of the expenses in it.
 pub fn report_partition(report: ReportId) -> String {
-    format!("REPORT#{report}")
+    subject_partition(SubjectType::Report, &report.to_string())
 }
 
 /// What the sort key of an expense's mark begins with.
@@ -362,6 +381,16 @@ pub fn directory(email: &str) -> Key {
     key(format!("DIRECTORY#{}", email.to_lowercase()), "ENTRY")
 }
 
+/// Reports of an owner, by the time they were begun.
+pub fn reports_of(owner: PersonId) -> String {
+    format!("OWNER#{owner}#reports")
+}
+
+/// Where a report stands among its owner's.
+pub fn report_of_owner(owner: PersonId, created_at: Timestamp, id: ReportId) -> Entry {
+    Entry { index: Index::Owner, pk: reports_of(owner), sk: format!("{}#{id}", instant(created_at)) }
+}
+
 /// Steps that wait for an approver.
 pub fn steps_of(approver: PersonId) -> String {
     format!("APPROVER#{approver}")
@@ -370,6 +399,20 @@ pub fn steps_of(approver: PersonId) -> String {
 /// Where a pending step stands among its approver's, by due date.
 pub fn step_of_approver(approver: PersonId, due_at: Timestamp, submission: SubmissionId) -> Entry {
     Entry { index: Index::Approver, pk: steps_of(approver), sk: format!("{}#{submission}", instant(due_at)) }
+}
+
+/// Steps that an approver decided.
+pub fn steps_decided_by(approver: PersonId) -> String {
+    format!("APPROVER#{approver}#decided")
+}
+
+/// Where a decided step stands among those that its approver decided, by when they did.
+pub fn step_decided_by(approver: PersonId, decided_at: Timestamp, submission: SubmissionId) -> Entry {
+    Entry {
+        index: Index::Approver,
+        pk: steps_decided_by(approver),
+        sk: format!("{}#{submission}", instant(decided_at)),
+    }
 }
 
 /// A kind of work that somebody still has to finish. The sweeper looks at these.
@@ -381,6 +424,8 @@ pub enum Open {
     Submission,
     /// A step that is decided while its execution still waits.
     Resumption,
+    /// A submitted report whose approvers were not mailed yet.
+    ReportMail,
     /// A receipt that was deleted while its files are still there.
     Erasure,
 }
@@ -392,6 +437,7 @@ impl Open {
             Self::Receipt => "OPEN#receipt",
             Self::Submission => "OPEN#submission",
             Self::Resumption => "OPEN#resumption",
+            Self::ReportMail => "OPEN#report-mail",
             Self::Erasure => "OPEN#erasure",
         }
     }

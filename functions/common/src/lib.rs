@@ -5,6 +5,7 @@
 //! - [`keys`]: every key and index of the main table, named; nothing else spells them;
 //! - [`table`]: reads, and transactions that say why they failed;
 //! - [`records`]: the items of the main table beside events;
+//! - [`reports`]: reports in the table, and what was submitted together;
 //! - [`store`]: changes of expenses, receipts, people and policy, each with its event in the same transaction;
 //! - [`rates`]: the exchange rates, by day;
 //! - [`sums`]: the keys of the projections table that more than one function uses;
@@ -33,6 +34,7 @@ pub mod problem;
 pub mod queue;
 pub mod rates;
 pub mod records;
+pub mod reports;
 pub mod routes;
 pub mod sdk;
 pub mod settings;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use slipstream_domain::{details::FieldProblem, expense::Rejection};
+use slipstream_events::PolicyFinding;
 
 use crate::{store::ChangeError, table::StoreError};
 
@@ -56,6 +57,13 @@ impl Problem {
     pub fn invalid_fields(errors: Vec<FieldError>) -> Self {
         let detail = errors.iter().map(|error| format!("{}: {}", error.field, error.remedy)).collect::<Vec<_>>();
         let mut problem = Self::new(422, "invalid-field", "A field is not valid", detail.join("; "));
+        problem.errors = errors;
+        problem
+    }
+
+    /// 422: something is missing.
+    pub fn incomplete(detail: impl Into<String>, errors: Vec<FieldError>) -> Self {
+        let mut problem = Self::new(422, "incomplete", "Something is missing", detail);
         problem.errors = errors;
         problem
     }
@@ -115,11 +123,13 @@ impl From<Rejection> for Problem {
             Rejection::NotAllowed { .. } | Rejection::SubmissionOver { .. } => Self::conflict("wrong-state", detail),
             Rejection::Existence(_) => Self::not_found("expense"),
             Rejection::Missing(fields) => {
-                let mut problem = Self::new(422, "incomplete", "Something is missing", detail);
-                problem.errors = fields
-                    .into_iter()
-                    .map(|field| FieldError { field: field.to_owned(), remedy: "give a value".to_owned() })
-                    .collect();
+                let error = |field: &str| FieldError { field: field.to_owned(), remedy: "give a value".to_owned() };
+                Self::incomplete(detail, fields.into_iter().map(error).collect())
+            }
+            Rejection::Blocked(findings) => {
+                let mut problem = Self::new(422, "policy", "The policy does not allow it", detail);
+                let error = |finding: PolicyFinding| FieldError { field: finding.field, remedy: finding.message };
+                problem.errors = findings.into_iter().map(error).collect();
                 problem
             }
             Rejection::Invalid(problems) => Self::invalid_fields(problems.into_iter().map(Into::into).collect()),

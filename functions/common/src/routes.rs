@@ -3,6 +3,7 @@
 
 /// The methods of each path, as `Allow` lists them.
 pub const ROUTES: &[(&str, &str)] = &[
+    ("/approvals", "GET"),
     ("/approvals/{link}", "GET, HEAD, POST"),
     ("/budgets", "GET"),
     ("/budgets/{category}", "PUT, DELETE"),
@@ -26,7 +27,11 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("/receipts", "POST"),
     ("/receipts/{receipt_id}", "GET, DELETE"),
     ("/receipts/{receipt_id}/reading", "GET"),
+    ("/reports", "GET, POST"),
+    ("/reports/{report_id}", "GET, PATCH, DELETE"),
+    ("/reports/{report_id}/submit", "POST"),
     ("/spend", "GET"),
+    ("/submissions/{submission_id}/decision", "POST"),
 ];
 
 /// The methods of a path, by its template such as `/expenses/{expense_id}`. `None` when it is not known here.

@@ -431,6 +431,11 @@ pub fn text(value: impl std::fmt::Display) -> AttributeValue {
     AttributeValue::S(value.to_string())
 }
 
+/// A truth value as an attribute.
+pub const fn flag(value: bool) -> AttributeValue {
+    AttributeValue::Bool(value)
+}
+
 /// A set of texts as an attribute.
 pub fn text_set(values: impl IntoIterator<Item = String>) -> AttributeValue {
     AttributeValue::Ss(values.into_iter().collect())
@@ -494,7 +499,11 @@ impl Write {
     }
 }
 
-/// Writes that happen together or not at all. At most 100.
+/// The most writes and checks of a transaction
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
+pub const MAX_WRITES: usize = 100;
+
+/// Writes that happen together or not at all. At most [`MAX_WRITES`].
 #[derive(Debug, Clone, Default)]
 pub struct Transaction {
     writes: Vec<Write>,

@@ -14,16 +14,29 @@ use slipstream_common::{
 };
 use slipstream_domain::{
     details,
-    expense::{Command, decide},
+    expense::{Command, decide, is_editable},
     split::{self, Part},
 };
 use slipstream_events::{
-    Category, Drafted, DuplicatesDismissed, EventType, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus,
-    Metadata, Money, PaidBy, PersonId, ReceiptAttached, ReceiptId, ReceiptStatus,
+    Category, Currency, Drafted, DuplicatesDismissed, EventType, ExpenseDetails, ExpenseId, ExpenseState,
+    ExpenseStatus, Metadata, Money, PaidBy, PersonId, ReceiptAttached, ReceiptId, ReceiptStatus,
 };
 use uuid::Uuid;
 
-use crate::view::{View, answer, visible};
+use crate::{
+    judge::Judge,
+    reports,
+    view::{View, answer, visible},
+};
+
+/// What every expense is looked at with.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// Where it is.
+    pub store: &'a Store,
+    /// What its amount is converted to.
+    pub company_currency: Currency,
+}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -55,16 +68,24 @@ async fn own_as_known(store: &Store, owner: PersonId, request: &Request) -> Resu
     Ok(state)
 }
 
-/// The expense, with what may be the same.
-async fn shown(store: &Store, state: ExpenseState, viewer: PersonId) -> Result<View, Problem> {
-    let suspects = duplicates::suspects(store, &state).await?;
-    Ok(View::from(state).with_duplicates(suspects, viewer))
+/// The expense, with what may be the same and, while it can be edited, what the policy finds.
+async fn shown(context: Context<'_>, state: ExpenseState, viewer: PersonId) -> Result<View, Problem> {
+    let suspects = duplicates::suspects(context.store, &state).await?;
+    let judgement = match is_editable(state.status) {
+        true => Some(Judge::now(context.store, context.company_currency).await?.judge(&state).await?),
+        false => None,
+    };
+    let view = View::from(state).with_duplicates(suspects, viewer);
+    Ok(match judgement {
+        Some(judgement) => view.with_judgement(judgement),
+        None => view,
+    })
 }
 
 /// An expense.
-pub async fn read(store: &Store, caller: &PersonRecord, request: &Request) -> Result<Response, Problem> {
-    let state = visible(store, caller, request.path("expense_id", "expense")?).await?;
-    Ok(shown(store, state, caller.state.id).await?.answer(200))
+pub async fn read(context: Context<'_>, caller: &PersonRecord, request: &Request) -> Result<Response, Problem> {
+    let state = visible(context.store, caller, request.path("expense_id", "expense")?).await?;
+    Ok(shown(context, state, caller.state.id).await?.answer(200))
 }
 
 /// A receipt that an expense of `owner` may have, and that no other has. The transaction makes it a condition that it
@@ -90,7 +111,8 @@ async fn free_receipt(
 }
 
 /// Drafts an expense by hand.
-pub async fn create(store: &Store, owner: PersonId, request: &Request) -> Result<Response, Problem> {
+pub async fn create(context: Context<'_>, owner: PersonId, request: &Request) -> Result<Response, Problem> {
+    let store = context.store;
     let wanted: NewExpense = request.json()?;
     let id = match request.header("idempotency-key") {
         // Beyond the day for which answers are kept the same key still means the same expense.
@@ -106,6 +128,7 @@ pub async fn create(store: &Store, owner: PersonId, request: &Request) -> Result
             Some(receipt) => Some(free_receipt(store, owner, receipt, transaction).await?),
             None => None,
         };
+        reports::join_as_edited(store, owner, None, wanted.details.report, transaction).await?;
         let drafted = Drafted {
             id,
             owner,
@@ -117,20 +140,22 @@ pub async fn create(store: &Store, owner: PersonId, request: &Request) -> Result
         };
         let change = decide(None, Command::Draft(Box::new(drafted)))?;
         let (state, _) = add_expense_change(transaction, None, change, &request.cause(owner))?;
-        Ok(shown(store, state, owner).await?.answer(201).header("location", format!("expenses/{id}")))
+        Ok(shown(context, state, owner).await?.answer(201).header("location", format!("expenses/{id}")))
     })
     .await
 }
 
 /// Changes what is said of an expense.
-pub async fn edit(store: &Store, owner: PersonId, request: &Request) -> Result<Response, Problem> {
+pub async fn edit(context: Context<'_>, owner: PersonId, request: &Request) -> Result<Response, Problem> {
+    let store = context.store;
     let wanted: Change = request.json()?;
     act(store, request, owner, async |transaction: &mut Transaction| {
         let state = own_as_known(store, owner, request).await?;
         let details = merged(&state.details, wanted.details.clone())?;
+        reports::join_as_edited(store, owner, state.details.report, details.report, transaction).await?;
         let edited = decide(Some(&state), Command::Edit { details })?;
         let (after, _) = add_expense_change(transaction, Some(&state), edited, &request.cause(owner))?;
-        Ok(shown(store, after, owner).await?.answer(200))
+        Ok(shown(context, after, owner).await?.answer(200))
     })
     .await
 }
@@ -164,10 +189,17 @@ async fn command(store: &Store, owner: PersonId, request: &Request, command: Com
 }
 
 /// Asks for approval.
-pub async fn submit(store: &Store, owner: PersonId, request: &Request) -> Result<Response, Problem> {
+pub async fn submit(context: Context<'_>, owner: PersonId, request: &Request) -> Result<Response, Problem> {
     request.no_body()?;
-    let policy = store.current_policy().await?;
-    command(store, owner, request, Command::Submit { policy_version: policy.version }).await
+    let store = context.store;
+    act(store, request, owner, async |transaction: &mut Transaction| {
+        let state = own_as_known(store, owner, request).await?;
+        let command = Judge::now(store, context.company_currency).await?.submission(&state).await?;
+        let change = decide(Some(&state), command)?;
+        let (after, _) = add_expense_change(transaction, Some(&state), change, &request.cause(owner))?;
+        Ok(answer(200, after))
+    })
+    .await
 }
 
 /// Takes the submission back; the same transaction closes the step that waits, so that its link dies with it and the
@@ -222,7 +254,8 @@ pub async fn reimburse(store: &Store, finance: &PersonRecord, request: &Request)
 }
 
 /// Gives an expense a receipt.
-pub async fn attach(store: &Store, owner: PersonId, request: &Request) -> Result<Response, Problem> {
+pub async fn attach(context: Context<'_>, owner: PersonId, request: &Request) -> Result<Response, Problem> {
+    let store = context.store;
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Attachment {
@@ -232,12 +265,12 @@ pub async fn attach(store: &Store, owner: PersonId, request: &Request) -> Result
     act(store, request, owner, async |transaction: &mut Transaction| {
         let state = own_as_known(store, owner, request).await?;
         if state.receipt == Some(receipt) {
-            return Ok(shown(store, state, owner).await?.answer(200));
+            return Ok(shown(context, state, owner).await?.answer(200));
         }
         let sha256 = free_receipt(store, owner, receipt, transaction).await?;
         let change = decide(Some(&state), Command::AttachReceipt(ReceiptAttached { receipt, sha256 }))?;
         let (after, _) = add_expense_change(transaction, Some(&state), change, &request.cause(owner))?;
-        Ok(shown(store, after, owner).await?.answer(200))
+        Ok(shown(context, after, owner).await?.answer(200))
     })
     .await
 }
@@ -248,7 +281,8 @@ pub async fn detach(store: &Store, owner: PersonId, request: &Request) -> Result
 }
 
 /// Says that what is suspected now is no duplicate. What comes to be suspected later is told again.
-pub async fn not_duplicate(store: &Store, owner: PersonId, request: &Request) -> Result<Response, Problem> {
+pub async fn not_duplicate(context: Context<'_>, owner: PersonId, request: &Request) -> Result<Response, Problem> {
+    let store = context.store;
     request.no_body()?;
     act(store, request, owner, async |transaction: &mut Transaction| {
         let state = own_as_known(store, owner, request).await?;
@@ -256,11 +290,11 @@ pub async fn not_duplicate(store: &Store, owner: PersonId, request: &Request) ->
         let open = suspects.iter().filter(|suspect| !suspect.dismissed);
         let distinct_from: Vec<String> = open.map(|suspect| duplicates::digest(state.id, suspect.expense)).collect();
         if distinct_from.is_empty() {
-            return Ok(shown(store, state, owner).await?.answer(200));
+            return Ok(shown(context, state, owner).await?.answer(200));
         }
         let change = decide(Some(&state), Command::DismissDuplicates(DuplicatesDismissed { distinct_from }))?;
         let (after, _) = add_expense_change(transaction, Some(&state), change, &request.cause(owner))?;
-        Ok(shown(store, after, owner).await?.answer(200))
+        Ok(shown(context, after, owner).await?.answer(200))
     })
     .await
 }
@@ -302,6 +336,9 @@ pub async fn split(store: &Store, owner: PersonId, request: &Request) -> Result<
         let cause = request.cause(owner);
         let change = decide(Some(&state), Command::SplitUp(Box::new(plan.first)))?;
         let (first, _) = add_expense_change(transaction, Some(&state), change, &cause)?;
+        if let Some(report) = state.details.report {
+            reports::join(store, owner, report, plan.others.len(), transaction).await?;
+        }
         let mut parts = vec![View::from(first)];
         for other in plan.others {
             let change = decide(None, Command::Draft(Box::new(other)))?;

@@ -7,14 +7,17 @@
 
 mod budgets;
 mod expense;
+mod judge;
 mod lists;
 mod people;
 mod policy;
 mod rates;
+mod reports;
 mod spend;
 mod view;
 
 use aws_config::SdkConfig;
+use expense::Context;
 use serde_json::Value;
 use slipstream_common::{
     Fault, caller,
@@ -100,6 +103,7 @@ impl Expenses {
 
     async fn route(&self, caller: &PersonRecord, request: &Request) -> Result<Response, Problem> {
         let store = &self.store;
+        let context = Context { store, company_currency: self.company_currency };
         let me = caller.state.id;
         let may_any = |roles: &[Role]| match roles.iter().any(|role| caller.state.roles.contains(role)) {
             true => Ok(()),
@@ -108,16 +112,16 @@ impl Expenses {
         let may = |role: Role| may_any(&[role]);
         match (request.http_method.as_str(), request.resource.as_str()) {
             ("GET", "/expenses") => lists::own(store, me, request).await,
-            ("POST", "/expenses") => expense::create(store, me, request).await,
-            ("GET", "/expenses/{expense_id}") => expense::read(store, caller, request).await,
-            ("PATCH", "/expenses/{expense_id}") => expense::edit(store, me, request).await,
+            ("POST", "/expenses") => expense::create(context, me, request).await,
+            ("GET", "/expenses/{expense_id}") => expense::read(context, caller, request).await,
+            ("PATCH", "/expenses/{expense_id}") => expense::edit(context, me, request).await,
             ("DELETE", "/expenses/{expense_id}") => expense::delete(store, me, request).await,
-            ("PUT", "/expenses/{expense_id}/receipt") => expense::attach(store, me, request).await,
+            ("PUT", "/expenses/{expense_id}/receipt") => expense::attach(context, me, request).await,
             ("DELETE", "/expenses/{expense_id}/receipt") => expense::detach(store, me, request).await,
             ("POST", "/expenses/{expense_id}/split") => expense::split(store, me, request).await,
             ("DELETE", "/expenses/{expense_id}/split") => expense::undo_split(store, me, request).await,
-            ("POST", "/expenses/{expense_id}/not-duplicate") => expense::not_duplicate(store, me, request).await,
-            ("POST", "/expenses/{expense_id}/submit") => expense::submit(store, me, request).await,
+            ("POST", "/expenses/{expense_id}/not-duplicate") => expense::not_duplicate(context, me, request).await,
+            ("POST", "/expenses/{expense_id}/submit") => expense::submit(context, me, request).await,
             ("POST", "/expenses/{expense_id}/withdraw") => expense::withdraw(store, me, request).await,
             ("POST", "/expenses/{expense_id}/reimburse") => {
                 may(Role::Finance)?;
@@ -129,6 +133,12 @@ impl Expenses {
                 lists::everyone(store, request).await
             }
             ("PUT", "/me") => self.people.update_me(me, request).await,
+            ("GET", "/reports") => reports::list(store, me, request).await,
+            ("POST", "/reports") => reports::create(store, me, request).await,
+            ("GET", "/reports/{report_id}") => reports::read(store, me, request).await,
+            ("PATCH", "/reports/{report_id}") => reports::edit(store, me, request).await,
+            ("DELETE", "/reports/{report_id}") => reports::delete(store, me, request).await,
+            ("POST", "/reports/{report_id}/submit") => reports::submit(context, me, request).await,
             ("GET", "/people") => {
                 may_any(&[Role::Administrator, Role::Finance])?;
                 self.people.list(request).await

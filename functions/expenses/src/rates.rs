@@ -230,7 +230,7 @@ fn from_csv(text: &str) -> Result<File, Problem> {
                 }
                 (Ok(_), Ok(_)) => fault(&mut faults, format!("line {number}"), format!("give {code} once")),
                 (Err(error), _) => {
-                    fault(&mut faults, format!("line {number}"), format!("{error}; leave its column out"))
+                    fault(&mut faults, format!("line {number}"), format!("{error}; leave its column out"));
                 }
                 (_, Err(error)) => fault(&mut faults, format!("line {number}"), format!("{code}: {error}")),
             }

@@ -9,11 +9,13 @@ use slipstream_common::{
     records::PersonRecord,
     store::Store,
 };
-use slipstream_domain::details;
+use slipstream_domain::{details, expense::is_editable};
 use slipstream_events::{
-    ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, Money, PaidBy, PersonId, ReceiptId, ReviewFinding, Role,
-    Split,
+    Conversion, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, Money, PaidBy, PersonId, PolicyFinding,
+    ReceiptId, ReviewFinding, Role, Split,
 };
+
+use crate::judge::Judgement;
 
 /// An expense.
 #[derive(Debug, Serialize)]
@@ -34,6 +36,13 @@ pub struct View {
     /// What to look at.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     review: Vec<Finding>,
+    /// What the policy finds: while it can be edited, and only where one expense is asked for, now; after that, what it
+    /// found when it was submitted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    findings: Vec<PolicyFinding>,
+    /// The amount in the company's currency: as the findings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    converted: Option<Conversion>,
     /// What the company owes its owner for it once it is approved; nothing for what a company card paid.
     #[serde(skip_serializing_if = "Option::is_none")]
     owed: Option<Money>,
@@ -87,13 +96,15 @@ enum Whose {
 impl From<ExpenseState> for View {
     fn from(state: ExpenseState) -> Self {
         let missing = details::missing(&state.details);
-        let editable = matches!(state.status, ExpenseStatus::Draft | ExpenseStatus::ChangesRequested);
+        let editable = is_editable(state.status);
         let ready = missing.is_empty() && state.review.is_empty();
         let finding = |finding: ReviewFinding| Finding { finding, message: finding.message() };
         Self {
             missing,
             readiness: editable.then_some(if ready { Readiness::Ready } else { Readiness::NeedsReview }),
             review: state.review.into_iter().map(finding).collect(),
+            findings: if editable { Vec::new() } else { state.findings },
+            converted: state.converted.filter(|_| !editable),
             owed: state.details.amount.map(|amount| match state.details.paid_by {
                 PaidBy::OutOfPocket => amount,
                 PaidBy::CompanyCard => Money::new(0, amount.currency),
@@ -128,6 +139,14 @@ impl View {
             }
         };
         self.duplicates = Some(suspects.into_iter().map(duplicate).collect());
+        self
+    }
+
+    /// With what the policy finds now.
+    #[must_use]
+    pub fn with_judgement(mut self, judgement: Judgement) -> Self {
+        self.findings = judgement.findings;
+        self.converted = judgement.converted;
         self
     }
 

@@ -1,6 +1,7 @@
 //! Mails: approvers are asked, owners are told, finance is told of budgets.
 //!
-//! One mail per event (and, where finance is told, per person), guarded by a record in the table. A guard begins with a lease and ends as done; a redelivery
+//! One mail per event (where finance is told, one per person) and one per approver of a submitted report ([`report`]),
+//! each guarded by a record in the table. A guard begins with a lease and ends as done; a redelivery
 //! or a replay finds it done and does nothing. Mail takes no idempotency key: a death between the mail service's
 //! answer and the guard's end has the mail sent again once the lease is over. That is the one window.
 //!
@@ -12,13 +13,12 @@
 //! To test: `cargo test -p notifications`; mails as sent end to end in `tests/`.
 
 mod mail;
+mod report;
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use slipstream_common::{
     Fault,
     guard::{self, Begin},
@@ -27,11 +27,11 @@ use slipstream_common::{
     records::PersonRecord,
     settings::{Settings, SettingsError},
     store::Store,
-    table::{Condition, StoreError, Table, Transaction, text},
+    table::{StoreError, Table, Transaction},
 };
 use slipstream_events::{
-    ApprovalRequested, BudgetThreshold, Event, EventBody, ExpenseEvent, ExpenseState, PersonId, ReceiptFailed, Role,
-    SubmissionId,
+    ApprovalRequested, BudgetThreshold, Event, EventBody, ExpenseEvent, ExpenseState, ExpenseStatus, PersonId,
+    ReceiptFailed, Role, SubmissionId,
 };
 use tracing::Instrument as _;
 
@@ -104,7 +104,14 @@ impl Notifications {
     async fn event(&self, event: &Event, holder: &str) -> Result<(), NotifyError> {
         match &event.data {
             EventBody::BudgetThresholdReached(threshold) => self.tell_finance(event, threshold, holder).await,
-            _ => self.once(event, CONSUMER, holder, async || self.mail_of(event).await).await,
+            // Guarded by report and approver, not by the event: the sweeper publishes it again when it is overdue.
+            EventBody::ReportSubmitted(data) => {
+                if let Some(record) = self.store.report_submission(data.report.id, data.submission).await? {
+                    self.ask_together(&record, holder).await?;
+                }
+                Ok(())
+            }
+            _ => self.once(event, CONSUMER, holder, async || self.mail_of(event, holder).await).await,
         }
     }
 
@@ -152,9 +159,17 @@ impl Notifications {
     }
 
     /// The mail that the event calls for, if it still does.
-    async fn mail_of(&self, event: &Event) -> Result<Option<(PersonRecord, Mail)>, NotifyError> {
+    async fn mail_of(&self, event: &Event, holder: &str) -> Result<Option<(PersonRecord, Mail)>, NotifyError> {
+        if let Some(expense) = event.data.expense()
+            && expense.status != ExpenseStatus::Submitted
+        {
+            self.settled(expense, holder).await?;
+        }
         match &event.data {
-            EventBody::ExpenseApprovalRequested(data) => self.ask(data).await,
+            EventBody::ExpenseApprovalRequested(data) => match self.asked_by_itself(data, holder).await? {
+                true => self.ask(data).await,
+                false => Ok(None),
+            },
             EventBody::ExpenseApproved(data) => {
                 let comment = data.change.comment.as_deref();
                 self.tell(&data.expense, "approved", "Your expense was approved.", comment).await
@@ -179,17 +194,9 @@ impl Notifications {
     async fn ask(&self, data: &ExpenseEvent<ApprovalRequested>) -> Result<Option<(PersonRecord, Mail)>, NotifyError> {
         let (expense, change) = (&data.expense, &data.change);
         let submission = SubmissionId { expense: expense.id, number: change.submission };
-        let secret = BASE64_URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
-        let hash = hex::encode(Sha256::digest(secret.as_bytes()));
-        let condition = Condition::new("#status = :pending AND #approver = :approver")
-            .name("#status", "status")
-            .name("#approver", "approver")
-            .name("#hashes", "link_hashes")
-            .value(":pending", text("pending"))
-            .value(":approver", text(change.approver))
-            .value(":hash", slipstream_common::table::text_set([hash]));
+        let (secret, hash) = report::secret();
         let mut transaction = Transaction::default();
-        transaction.update(&keys::step(submission, change.step), "ADD #hashes :hash", condition);
+        report::add_link(&mut transaction, submission, change.step, change.approver, &hash);
         match self.store.table.commit(transaction).await {
             Ok(()) => {}
             Err(StoreError::Condition(_)) => {

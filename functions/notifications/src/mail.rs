@@ -5,6 +5,8 @@ use std::io;
 use askama::Template;
 use jiff::Timestamp;
 use mail_builder::{MessageBuilder, headers::address::Address};
+use slipstream_common::reports::ReportSubmissionRecord;
+use slipstream_domain::report;
 use slipstream_events::{BudgetThreshold, ExpenseState, FailureReason};
 
 use crate::moment;
@@ -28,8 +30,44 @@ struct HtmlBody<'a> {
     heading: &'a str,
     paragraph: &'a str,
     rows: &'a [(&'static str, String)],
+    lines: &'a [Line],
     has_picture: bool,
     button: Option<(&'a str, &'a str)>,
+}
+
+/// One expense of several, in a line.
+#[derive(Debug, Clone)]
+struct Line {
+    merchant: String,
+    amount: String,
+    about: String,
+    warnings: Vec<String>,
+}
+
+/// An expense of a report, as its mail tells of it.
+#[derive(Debug, Clone)]
+pub struct Part {
+    expense: ExpenseState,
+}
+
+impl Part {
+    /// The expense as it is now.
+    pub fn of(expense: &ExpenseState) -> Self {
+        Self { expense: expense.clone() }
+    }
+
+    fn line(&self) -> Line {
+        let (amount, merchant) = what(&self.expense);
+        let details = &self.expense.details;
+        let about = details.date.map(|date| date.to_string()).into_iter();
+        let about = about.chain(details.category.map(|category| category.to_string().replace('_', " ")));
+        Line {
+            merchant: one_line(merchant),
+            amount,
+            about: about.collect::<Vec<_>>().join(" · "),
+            warnings: Vec::new(),
+        }
+    }
 }
 
 /// The content id of the picture (RFC 2392).
@@ -54,11 +92,29 @@ impl Mail {
         button: Option<(&str, &str)>,
         picture: Option<Picture>,
     ) -> Self {
-        let body = HtmlBody { heading, paragraph, rows: &rows, has_picture: picture.is_some(), button };
+        Self::listing(subject, heading, paragraph, &rows, &[], button, picture)
+    }
+
+    fn listing(
+        subject: &str,
+        heading: &str,
+        paragraph: &str,
+        rows: &[(&'static str, String)],
+        lines: &[Line],
+        button: Option<(&str, &str)>,
+        picture: Option<Picture>,
+    ) -> Self {
+        let body = HtmlBody { heading, paragraph, rows, lines, has_picture: picture.is_some(), button };
         let html = body.render().unwrap_or_default();
         let mut text = format!("{heading}\n\n{paragraph}\n\n");
-        for (name, value) in &rows {
+        for (name, value) in rows {
             text.push_str(&format!("{name}: {}\n", one_line(value)));
+        }
+        for line in lines {
+            text.push_str(&format!("\n- {}, {}\n  {}\n", line.amount, line.merchant, line.about));
+            for warning in &line.warnings {
+                text.push_str(&format!("  ! {}\n", one_line(warning)));
+            }
         }
         if let Some((label, link)) = button {
             text.push_str(&format!("\n{label}:\n{link}\n"));
@@ -75,6 +131,37 @@ impl Mail {
         let heading = format!("{} asks for your approval", one_line(owner));
         let paragraph = "Open the page to see the receipt and to decide. Opening it changes nothing.";
         Self::new(&subject, &heading, paragraph, rows, Some(("Look and decide", &link)), picture)
+    }
+
+    /// Asks an approver for several expenses of a report.
+    pub fn ask_together(
+        record: &ReportSubmissionRecord,
+        parts: &[Part],
+        owner: &str,
+        due_at: Timestamp,
+        link: &str,
+    ) -> Self {
+        let title = one_line(&record.title);
+        let count = match parts.len() {
+            1 => "1 expense".to_owned(),
+            count => format!("{count} expenses"),
+        };
+        let totals: Vec<_> = report::totals(parts.iter().map(|part| &part.expense))
+            .iter()
+            .map(|total| total.amount.to_string())
+            .collect();
+        let totals = totals.join(" + ");
+        let rows = [
+            ("Report", title.clone()),
+            ("Expenses", parts.len().to_string()),
+            ("Total", totals.clone()),
+            ("Decide by", moment(due_at)),
+        ];
+        let lines: Vec<_> = parts.iter().map(Part::line).collect();
+        let subject = format!("Please approve: {title}, {count}, {totals}");
+        let heading = format!("{} asks for your approval", one_line(owner));
+        let paragraph = "Open the page to see them and to decide, together or one by one. Opening it changes nothing.";
+        Self::listing(&subject, &heading, paragraph, &rows, &lines, Some(("Look and decide", link)), None)
     }
 
     /// Tells an owner what became of an expense.
@@ -186,6 +273,33 @@ mod tests {
         let (headers, _) = mime.split_once("\r\n\r\n").unwrap();
         assert!(!headers.lines().any(|line| line.starts_with("Bcc:")), "{mime}");
         assert!(!mail.html.contains("<script>"), "{}", mail.html);
+    }
+
+    #[test]
+    fn the_mail_of_a_report_tells_of_every_expense_and_escapes_them() {
+        let record = ReportSubmissionRecord {
+            report: "rpt_00112233445566778899aabbccddeeff".parse().unwrap(),
+            number: 1,
+            owner: "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a11".parse().unwrap(),
+            title: "<i>Vienna</i>\r\nBcc: everyone@example.com".to_owned(),
+            version: 2,
+            submissions: Vec::new(),
+            submitted_at: Timestamp::UNIX_EPOCH,
+            overdue: false,
+            asked_again_at: None,
+            mailed_at: None,
+        };
+        let parts = [Part::of(&expense("Café")), Part::of(&expense("<script>alert(1)</script>"))];
+        let mail = Mail::ask_together(&record, &parts, "Emma", Timestamp::UNIX_EPOCH, "http://x/link");
+        for part in [&mail.html, &mail.text] {
+            for content in ["23.40 EUR", "46.80 EUR", "Café", "http://x/link", "Emma"] {
+                assert!(part.contains(content), "{content} is missing in {part}");
+            }
+        }
+        assert!(!mail.html.contains("<script>") && !mail.html.contains("<i>"), "{}", mail.html);
+        let mime = String::from_utf8(mail.to_mime("from@example.com", "to@example.com").unwrap()).unwrap();
+        let (headers, _) = mime.split_once("\r\n\r\n").unwrap();
+        assert!(!headers.lines().any(|line| line.starts_with("Bcc:")), "{mime}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use slipstream_events::{EventBody, ExpenseId, ExpenseState, ExpenseStatus, Submi
 
 use crate::{SweepError, Sweeper, Tally};
 
-fn waiting_since(open: Open, before: Timestamp) -> IndexQuery {
+pub(crate) fn waiting_since(open: Open, before: Timestamp) -> IndexQuery {
     IndexQuery { until: Some(keys::instant(before)), ..IndexQuery::of(Index::Open, open.pk()) }
 }
 

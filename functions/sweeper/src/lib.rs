@@ -3,6 +3,7 @@
 //! - An event that was never seen delivered is published again (`deliveries`).
 //! - A step that ended while its execution still waits is resumed (`approvals`).
 //! - A submission without a running execution gets one (`approvals`).
+//! - A submitted report whose mail waits for a step too long has its approvers mailed of the others (`reports`).
 //! - A receipt whose upload nobody noticed, or whose reader died, is put in the queue again (`receipts`).
 //! - The files of a receipt that was deleted are erased (`erasures`).
 //!
@@ -17,6 +18,7 @@ mod approvals;
 mod deliveries;
 mod erasures;
 mod receipts;
+mod reports;
 
 use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
@@ -105,6 +107,8 @@ pub struct Summary {
     pub restarted: usize,
     /// Receipts that were put in the queue again.
     pub requeued: usize,
+    /// Reports whose mail was asked for again.
+    pub asked: usize,
     /// Deleted receipts whose files were erased.
     pub erased: usize,
 }
@@ -153,12 +157,14 @@ impl Sweeper {
         note("resumptions", self.resume(before).await, &mut summary.resumed);
         note("submissions", self.restart(before).await, &mut summary.restarted);
         note("receipts", self.requeue(before).await, &mut summary.requeued);
+        note("reports", self.ask_for_reports(before).await, &mut summary.asked);
         note("erasures", self.erase(before).await, &mut summary.erased);
         tracing::info!(
             republished = summary.republished,
             resumed = summary.resumed,
             restarted = summary.restarted,
             requeued = summary.requeued,
+            asked = summary.asked,
             erased = summary.erased,
             "swept"
         );

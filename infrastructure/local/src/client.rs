@@ -343,6 +343,19 @@ impl Session {
         self.client.send(Method::PATCH, path, Some(&self.token), Some(body)).await
     }
 
+    /// A request with headers of its own and a body of any kind.
+    ///
+    /// # Errors
+    /// When the API cannot be reached; a refusal is an answer.
+    pub async fn call(&self, method: Method, path: &str, headers: &[(&str, &str)], body: String) -> Result<Answer> {
+        let asked = format!("{method} {path}");
+        let mut request = http().request(method, format!("{}{path}", self.client.api_url));
+        for (name, value) in [("authorization", self.token.as_str())].iter().chain(headers) {
+            request = request.header(*name, *value);
+        }
+        Answer::of(asked, request.body(body)).await
+    }
+
     /// `DELETE` of a path of the API.
     ///
     /// # Errors

@@ -1,0 +1,274 @@
+//! The page behind the link of a report's mail: every expense that the mail is about as it is now, each with a link to
+//! its own page, and one button for all that still wait. GET and HEAD change nothing.
+
+use std::time::{Duration, Instant};
+
+use askama::Template;
+use slipstream_common::{
+    http::{Request, Response},
+    records::StepRecord,
+    reports::ReportSubmissionRecord,
+    table::StoreError,
+};
+use slipstream_domain::{expense::Decision, report};
+use slipstream_events::{ExpenseState, PaidBy};
+
+use crate::{
+    Approval,
+    link::ReportLink,
+    page::{Decided, form_of, html, message, moment, over, unavailable, unknown},
+};
+
+/// How long a request decides one expense after the other. What is left then still waits, and the page says so: the
+/// gateway waits 29 seconds for an answer.
+const LONGEST: Duration = Duration::from_secs(20);
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct ReportPage<'a> {
+    heading: &'a str,
+    title: &'a str,
+    owner: String,
+    totals: Vec<Total>,
+    due: Option<String>,
+    rows: Vec<Row>,
+    /// How many still wait.
+    waiting: usize,
+    waiting_totals: String,
+    fault: Option<&'a str>,
+}
+
+struct Total {
+    amount: String,
+    /// What the company owes of it, where that is not all.
+    owed: Option<String>,
+}
+
+struct Row {
+    href: String,
+    merchant: String,
+    amount: String,
+    about: String,
+    note: Option<String>,
+    warnings: Vec<String>,
+    /// What became of it, unless it still waits.
+    state: Option<String>,
+}
+
+/// An expense that the mail is about, as it is now.
+struct Covered {
+    step: StepRecord,
+    expense: ExpenseState,
+}
+
+impl Covered {
+    fn waits(&self) -> bool {
+        over(&self.step, &self.expense).is_none()
+    }
+
+    fn row(&self, link: &ReportLink, state: Option<String>) -> Row {
+        let details = &self.expense.details;
+        let words = details.date.map(|date| date.to_string()).into_iter();
+        let words = words.chain(details.category.map(|category| category.to_string().replace('_', " ")));
+        let words = words.chain((details.paid_by == PaidBy::CompanyCard).then(|| "company card".to_owned()));
+        let words = words.chain(details.cost_centre.clone()).chain(details.project.clone());
+        let ended = || over(&self.step, &self.expense).map(|(title, _)| title.to_owned());
+        Row {
+            href: link.to_step(self.step.submission, self.step.step),
+            merchant: details.merchant.clone().unwrap_or_else(|| "–".to_owned()),
+            amount: details.amount.map(|amount| amount.to_string()).unwrap_or_default(),
+            about: words.collect::<Vec<_>>().join(" · "),
+            note: details.note.clone(),
+            warnings: Vec::new(),
+            state: state.or_else(ended),
+        }
+    }
+}
+
+fn totals<'a>(expenses: impl IntoIterator<Item = &'a ExpenseState>) -> Vec<Total> {
+    let total = |total: report::Total| Total {
+        amount: total.amount.to_string(),
+        owed: (total.owed != total.amount).then(|| total.owed.to_string()),
+    };
+    report::totals(expenses).into_iter().map(total).collect()
+}
+
+impl Approval {
+    /// Answers a request for the page behind the link of a report's mail.
+    pub(crate) async fn report_page(&self, link: &ReportLink, request: &Request) -> Response {
+        match request.http_method.as_str() {
+            "GET" | "HEAD" => self.show_report(link, 200, None, &[]).await,
+            "POST" => self.approve_all(link, request).await,
+            _ => message(405, "Not possible", "Open the link from the mail again.", None),
+        }
+    }
+
+    /// What the link covers: the steps that hold its hash. `None` where the link is not one that was mailed.
+    async fn behind_report(
+        &self,
+        link: &ReportLink,
+    ) -> Result<Option<(ReportSubmissionRecord, Vec<Covered>)>, StoreError> {
+        let record = self.store.report_submission(link.report.report, link.report.number).await?;
+        let Some(record) = record else { return Ok(None) };
+        let together = self.store.together(&record.submissions).await?;
+        let covered: Vec<_> = together
+            .into_iter()
+            .filter_map(|one| Some(Covered { step: one.step?, expense: one.expense }))
+            .filter(|one| link.is_one_of(&one.step.link_hashes))
+            .collect();
+        // They are of one approver: the mail was theirs.
+        let Some(first) = covered.first() else { return Ok(None) };
+        let active = self.is_active(first.step.approver).await?;
+        Ok(active.then_some((record, covered)))
+    }
+
+    /// The page as things stand. `notes` says of some expenses why they were not approved just now.
+    async fn show_report(
+        &self,
+        link: &ReportLink,
+        status: u16,
+        fault: Option<&str>,
+        notes: &[(slipstream_events::SubmissionId, String)],
+    ) -> Response {
+        let (record, covered) = match self.behind_report(link).await {
+            Ok(Some(behind)) => behind,
+            Ok(None) => return unknown(),
+            Err(error) => return unavailable(&error),
+        };
+        let owner = match self.store.person(record.owner).await {
+            Ok(owner) => owner.map(|owner| owner.display_name()).unwrap_or_default(),
+            Err(error) => return unavailable(&error),
+        };
+        let waiting: Vec<_> = covered.iter().filter(|one| one.waits()).collect();
+        let note =
+            |one: &Covered| notes.iter().find(|(of, _)| *of == one.step.submission).map(|(_, note)| note.clone());
+        let sums = report::totals(waiting.iter().map(|one| &one.expense));
+        let page = ReportPage {
+            heading: if waiting.is_empty() { "Decided" } else { "Your approval is asked for" },
+            title: &record.title,
+            owner,
+            totals: totals(covered.iter().map(|one| &one.expense)),
+            due: waiting.iter().map(|one| one.step.due_at).min().map(moment),
+            waiting: waiting.len(),
+            waiting_totals: sums.iter().map(|total| total.amount.to_string()).collect::<Vec<_>>().join(" + "),
+            rows: covered.iter().map(|one| one.row(link, note(one))).collect(),
+            fault,
+        };
+        html(status, &page)
+    }
+
+    /// Approves every expense that still waits, each in a transaction of its own, and says which were and which not.
+    async fn approve_all(&self, link: &ReportLink, request: &Request) -> Response {
+        let form = form_of(request);
+        if form.get("decision").map(String::as_str) != Some("approve_all") {
+            return self.show_report(link, 422, Some("Please open an expense to decide on it alone."), &[]).await;
+        }
+        if form.get("confirm").map(String::as_str) != Some("yes") {
+            return self.show_report(link, 422, Some("Please tick that you approve all of them."), &[]).await;
+        }
+        let covered = match self.behind_report(link).await {
+            Ok(Some((_, covered))) => covered,
+            Ok(None) => return unknown(),
+            Err(error) => return unavailable(&error),
+        };
+        let started = Instant::now();
+        let (mut approved, mut notes) = (0_usize, Vec::new());
+        for one in covered.iter().filter(|one| one.waits()) {
+            let submission = one.step.submission;
+            if started.elapsed() > LONGEST {
+                notes.push((submission, "Not approved yet: there was no time left".to_owned()));
+                continue;
+            }
+            let step = link.of_step(submission, one.step.step);
+            match self.decide_by_link(&step, &Decision::Approve { comment: None }, request).await {
+                Ok(Decided::Now) => {
+                    approved += 1;
+                    notes.push((submission, "Approved now".to_owned()));
+                }
+                Ok(Decided::Over { title, .. }) => notes.push((submission, format!("Not approved: {title}"))),
+                Ok(Decided::Own) => notes.push((submission, "Not approved: it is your own".to_owned())),
+                Ok(Decided::Unknown | Decided::Refused | Decided::Failed) => {
+                    notes.push((submission, "Not approved: something went wrong".to_owned()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "an expense of a report cannot be decided now");
+                    notes.push((submission, "Not approved: something did not answer in time".to_owned()));
+                }
+            }
+        }
+        tracing::info!(approved, of = notes.len(), "approved together");
+        let missed = notes.len() - approved;
+        match (approved, missed) {
+            (0, 0) => self.show_report(link, 409, Some("There was nothing left to approve."), &notes).await,
+            (_, 0) => self.show_report(link, 200, None, &notes).await,
+            (approved, missed) => {
+                let fault = format!("{approved} approved, {missed} not. The list says why.");
+                self.show_report(link, if approved == 0 { 409 } else { 200 }, Some(&fault), &notes).await
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn what_an_owner_writes_in_a_report_is_escaped() {
+        let hostile = "\"><script>alert(1)</script>";
+        let row = Row {
+            href: "exp_x.1.1.s?report=rpt_x.1".to_owned(),
+            merchant: hostile.to_owned(),
+            amount: "1.00 EUR".to_owned(),
+            about: hostile.to_owned(),
+            note: Some(hostile.to_owned()),
+            warnings: vec![hostile.to_owned()],
+            state: Some(hostile.to_owned()),
+        };
+        let page = ReportPage {
+            heading: "Your approval is asked for",
+            title: hostile,
+            owner: hostile.to_owned(),
+            totals: vec![Total { amount: "1.00 EUR".to_owned(), owed: None }],
+            due: None,
+            rows: vec![row],
+            waiting: 1,
+            waiting_totals: "1.00 EUR".to_owned(),
+            fault: Some(hostile),
+        };
+        let body = html(200, &page).body;
+        assert!(!body.contains("<script"), "{body}");
+        assert!(body.contains("name=\"confirm\""), "{body}");
+    }
+
+    #[test]
+    fn totals_name_what_is_owed_only_where_a_card_paid_a_part() {
+        use slipstream_events::{ExpenseDetails, ExpenseId, ExpenseStatus, Money};
+        let expense = |minor_units, paid_by| ExpenseState {
+            id: ExpenseId::derived_from(&["x"]),
+            version: 1,
+            owner: "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a11".parse().unwrap(),
+            status: ExpenseStatus::Submitted,
+            details: ExpenseDetails {
+                amount: Some(Money::new(minor_units, "EUR".parse().unwrap())),
+                paid_by,
+                ..ExpenseDetails::default()
+            },
+            receipt: None,
+            receipt_sha256: None,
+            review: Vec::new(),
+            findings: Vec::new(),
+            converted: None,
+            distinct_from: Vec::new(),
+            split: None,
+            submission: 1,
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+        };
+        let sums = totals(&[expense(100, PaidBy::OutOfPocket), expense(50, PaidBy::CompanyCard)]);
+        assert_eq!((sums[0].amount.as_str(), sums[0].owed.as_deref()), ("1.50 EUR", Some("1.00 EUR")));
+        assert_eq!(totals(&[expense(100, PaidBy::OutOfPocket)])[0].owed, None);
+    }
+}
