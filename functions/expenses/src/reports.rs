@@ -443,7 +443,8 @@ mod tests {
     #[test]
     fn the_largest_report_is_submitted_in_one_transaction() {
         let expenses: Vec<_> = (0..MAX_EXPENSES).map(|number| expense(number, Some(state().id))).collect();
-        let changes = report::submission(&expenses, |_| Command::Submit { policy_version: 1 }).unwrap();
+        let submit = || Command::Submit { policy_version: 1, findings: Vec::new(), converted: None };
+        let changes = report::submission(expenses.iter().map(|expense| (expense, submit()))).unwrap();
         let mut transaction = Transaction::default();
         for (expense, change) in changes {
             add_expense_change(&mut transaction, Some(expense), change, &cause()).unwrap();
