@@ -14,6 +14,7 @@ use slipstream_common::{
     records::StepRecord,
     store::ChangeError,
     table::StoreError,
+    warnings::warnings,
 };
 use slipstream_domain::{
     details::MAX_NOTE,
@@ -46,6 +47,7 @@ struct DecidePage<'a> {
     paid_by_company: bool,
     due: String,
     picture: Option<String>,
+    warnings: Vec<String>,
     fault: Option<&'a str>,
     back: Option<String>,
 }
@@ -242,6 +244,10 @@ impl Approval {
             Ok(owner) => owner.map(|owner| owner.display_name()).unwrap_or_default(),
             Err(error) => return unavailable(&error),
         };
+        let warnings = match warnings(&self.store, &expense).await {
+            Ok(warnings) => warnings,
+            Err(error) => return unavailable(&error),
+        };
         let page = DecidePage {
             merchant: details.merchant.as_deref().unwrap_or("–"),
             amount: details.amount.map(|amount| amount.to_string()).unwrap_or_default(),
@@ -254,6 +260,7 @@ impl Approval {
             paid_by_company: details.paid_by == slipstream_events::PaidBy::CompanyCard,
             due: moment(step.due_at),
             picture: self.picture(&expense).await,
+            warnings,
             fault,
             back,
         };
@@ -390,6 +397,7 @@ mod tests {
             paid_by_company: false,
             due: String::new(),
             picture: None,
+            warnings: vec!["<script>".to_owned()],
             fault: None,
             back: None,
         };

@@ -17,7 +17,10 @@ use slipstream_common::{
     records::{PersonRecord, StepOutcome, StepRecord, StepStatus},
     table::{IndexQuery, Transaction},
 };
-use slipstream_events::{ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, PersonId, ReceiptId, SubmissionId};
+use slipstream_events::{
+    Conversion, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, PersonId, PolicyFinding, ReceiptId,
+    SubmissionId,
+};
 
 use crate::{
     Approval,
@@ -51,6 +54,11 @@ struct ExpenseView {
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt_id: Option<ReceiptId>,
     submission: u32,
+    /// What the policy found when it was submitted.
+    findings: Vec<PolicyFinding>,
+    /// The amount in the company's currency when it was submitted, where it stands in another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    converted: Option<Conversion>,
     /// Others that may be the same. Where one approval is answered, not in the list.
     #[serde(skip_serializing_if = "Option::is_none")]
     duplicates: Option<Vec<Duplicate>>,
@@ -85,6 +93,8 @@ impl View {
                 details: expense.details,
                 receipt_id: expense.receipt,
                 submission: expense.submission,
+                findings: expense.findings,
+                converted: expense.converted,
                 duplicates: None,
                 created_at: expense.created_at,
                 updated_at: expense.updated_at,

@@ -9,6 +9,7 @@ use slipstream_common::{
     records::StepRecord,
     reports::ReportSubmissionRecord,
     table::StoreError,
+    warnings::warnings,
 };
 use slipstream_domain::{expense::Decision, report};
 use slipstream_events::{ExpenseState, PaidBy};
@@ -66,7 +67,7 @@ impl Covered {
         over(&self.step, &self.expense).is_none()
     }
 
-    fn row(&self, link: &ReportLink, state: Option<String>) -> Row {
+    fn row(&self, link: &ReportLink, warnings: Vec<String>, state: Option<String>) -> Row {
         let details = &self.expense.details;
         let words = details.date.map(|date| date.to_string()).into_iter();
         let words = words.chain(details.category.map(|category| category.to_string().replace('_', " ")));
@@ -79,7 +80,7 @@ impl Covered {
             amount: details.amount.map(|amount| amount.to_string()).unwrap_or_default(),
             about: words.collect::<Vec<_>>().join(" · "),
             note: details.note.clone(),
-            warnings: Vec::new(),
+            warnings,
             state: state.or_else(ended),
         }
     }
@@ -142,6 +143,14 @@ impl Approval {
         let waiting: Vec<_> = covered.iter().filter(|one| one.waits()).collect();
         let note =
             |one: &Covered| notes.iter().find(|(of, _)| *of == one.step.submission).map(|(_, note)| note.clone());
+        let mut rows = Vec::new();
+        for one in &covered {
+            let warnings = match warnings(&self.store, &one.expense).await {
+                Ok(warnings) => warnings,
+                Err(error) => return unavailable(&error),
+            };
+            rows.push(one.row(link, warnings, note(one)));
+        }
         let sums = report::totals(waiting.iter().map(|one| &one.expense));
         let page = ReportPage {
             heading: if waiting.is_empty() { "Decided" } else { "Your approval is asked for" },
@@ -151,7 +160,7 @@ impl Approval {
             due: waiting.iter().map(|one| one.step.due_at).min().map(moment),
             waiting: waiting.len(),
             waiting_totals: sums.iter().map(|total| total.amount.to_string()).collect::<Vec<_>>().join(" + "),
-            rows: covered.iter().map(|one| one.row(link, note(one))).collect(),
+            rows,
             fault,
         };
         html(status, &page)

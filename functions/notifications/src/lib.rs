@@ -28,6 +28,7 @@ use slipstream_common::{
     settings::{Settings, SettingsError},
     store::Store,
     table::{StoreError, Table, Transaction},
+    warnings::warnings,
 };
 use slipstream_events::{
     ApprovalRequested, BudgetThreshold, Event, EventBody, ExpenseEvent, ExpenseState, ExpenseStatus, PersonId,
@@ -35,7 +36,7 @@ use slipstream_events::{
 };
 use tracing::Instrument as _;
 
-use mail::{Mail, Picture};
+use mail::{Mail, Part, Picture};
 
 /// The name under which this function guards.
 const CONSUMER: &str = "notifications";
@@ -209,7 +210,8 @@ impl Notifications {
         let owner = self.person(expense.owner).await?;
         let link = format!("{}/approvals/{submission}.{}.{secret}", self.public_base_url, change.step);
         let picture = self.thumbnail(expense).await;
-        let mail = Mail::ask(expense, &owner.display_name(), change.due_at, link, picture);
+        let part = Part { expense: expense.clone(), warnings: warnings(&self.store, expense).await? };
+        let mail = Mail::ask(&part, &owner.display_name(), change.due_at, link, picture);
         Ok(Some((approver, mail)))
     }
 

@@ -47,15 +47,13 @@ struct Line {
 /// An expense of a report, as its mail tells of it.
 #[derive(Debug, Clone)]
 pub struct Part {
-    expense: ExpenseState,
+    /// The expense as it is now.
+    pub expense: ExpenseState,
+    /// What to look at.
+    pub warnings: Vec<String>,
 }
 
 impl Part {
-    /// The expense as it is now.
-    pub fn of(expense: &ExpenseState) -> Self {
-        Self { expense: expense.clone() }
-    }
-
     fn line(&self) -> Line {
         let (amount, merchant) = what(&self.expense);
         let details = &self.expense.details;
@@ -65,7 +63,7 @@ impl Part {
             merchant: one_line(merchant),
             amount,
             about: about.collect::<Vec<_>>().join(" · "),
-            warnings: Vec::new(),
+            warnings: self.warnings.clone(),
         }
     }
 }
@@ -123,8 +121,15 @@ impl Mail {
     }
 
     /// Asks an approver.
-    pub fn ask(expense: &ExpenseState, owner: &str, due_at: Timestamp, link: String, picture: Option<Picture>) -> Self {
+    pub fn ask(
+        Part { expense, warnings }: &Part,
+        owner: &str,
+        due_at: Timestamp,
+        link: String,
+        picture: Option<Picture>,
+    ) -> Self {
         let mut rows = rows(expense);
+        rows.extend(warnings.iter().map(|warning| ("Look at", warning.clone())));
         rows.push(("Decide by", moment(due_at)));
         let (amount, merchant) = what(expense);
         let subject = format!("Please approve: {amount} at {merchant}");
@@ -268,7 +273,13 @@ mod tests {
     #[test]
     fn a_merchant_cannot_write_headers_or_markup() {
         let hostile = "Bad\r\nBcc: everyone@example.com\r\n\r\n<script>alert(1)</script>";
-        let mail = Mail::ask(&expense(hostile), "Emma", Timestamp::UNIX_EPOCH, "http://x/l".to_owned(), None);
+        let mail = Mail::ask(
+            &Part { expense: expense(hostile), warnings: Vec::new() },
+            "Emma",
+            Timestamp::UNIX_EPOCH,
+            "http://x/l".to_owned(),
+            None,
+        );
         let mime = String::from_utf8(mail.to_mime("from@example.com", "to@example.com").unwrap()).unwrap();
         let (headers, _) = mime.split_once("\r\n\r\n").unwrap();
         assert!(!headers.lines().any(|line| line.starts_with("Bcc:")), "{mime}");
@@ -289,10 +300,11 @@ mod tests {
             asked_again_at: None,
             mailed_at: None,
         };
-        let parts = [Part::of(&expense("Café")), Part::of(&expense("<script>alert(1)</script>"))];
+        let part = |merchant: &str| Part { expense: expense(merchant), warnings: vec!["<i>It is old.".to_owned()] };
+        let parts = [part("Café"), part("<script>alert(1)</script>")];
         let mail = Mail::ask_together(&record, &parts, "Emma", Timestamp::UNIX_EPOCH, "http://x/link");
         for part in [&mail.html, &mail.text] {
-            for content in ["23.40 EUR", "46.80 EUR", "Café", "http://x/link", "Emma"] {
+            for content in ["23.40 EUR", "46.80 EUR", "Café", "http://x/link", "Emma", "It is old."] {
                 assert!(part.contains(content), "{content} is missing in {part}");
             }
         }
@@ -305,7 +317,13 @@ mod tests {
     #[test]
     fn html_and_text_say_the_same() {
         let picture = Some(Picture(vec![0xff, 0xd8]));
-        let mail = Mail::ask(&expense("Café"), "Emma", Timestamp::UNIX_EPOCH, "http://x/link".to_owned(), picture);
+        let mail = Mail::ask(
+            &Part { expense: expense("Café"), warnings: Vec::new() },
+            "Emma",
+            Timestamp::UNIX_EPOCH,
+            "http://x/link".to_owned(),
+            picture,
+        );
         for part in [&mail.html, &mail.text] {
             for content in ["23.40 EUR", "Café", "http://x/link", "Emma"] {
                 assert!(part.contains(content), "{content} is missing in {part}");

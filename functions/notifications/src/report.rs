@@ -17,6 +17,7 @@ use slipstream_common::{
     records::{PersonRecord, StepRecord, StepStatus},
     reports::{FIRST_STEP, ReportSubmissionRecord, Together, add_report_mailed},
     table::{Condition, StoreError, Transaction, text, text_set},
+    warnings::warnings,
 };
 use slipstream_events::{ApprovalRequested, ExpenseEvent, ExpenseState, PersonId, SubmissionId};
 
@@ -183,7 +184,7 @@ impl Notifications {
     ) -> Result<Option<(PersonRecord, Mail)>, NotifyError> {
         let (secret, hash) = secret();
         let mut races = 0;
-        let (parts, due_at) = loop {
+        let (expenses, due_at) = loop {
             let together = self.store.together(&record.submissions).await?;
             let theirs: Vec<_> = pending(&together).filter(|(step, _)| step.approver == approver).collect();
             let Some(due_at) = theirs.iter().map(|(step, _)| step.due_at).min() else { return Ok(None) };
@@ -192,12 +193,16 @@ impl Notifications {
                 add_link(&mut transaction, step.submission, step.step, approver, &hash);
             }
             match self.store.table.commit(transaction).await {
-                Ok(()) => break (theirs.into_iter().map(|(_, expense)| Part::of(expense)).collect::<Vec<_>>(), due_at),
+                Ok(()) => break (theirs.into_iter().map(|(_, expense)| expense.clone()).collect::<Vec<_>>(), due_at),
                 // One of them ended meanwhile.
                 Err(StoreError::Condition(_)) if races < MAX_RACES => races += 1,
                 Err(error) => return Err(error.into()),
             }
         };
+        let mut parts = Vec::new();
+        for expense in expenses {
+            parts.push(Part { warnings: warnings(&self.store, &expense).await?, expense });
+        }
         let approver = self.person(approver).await?;
         let owner = self.person(record.owner).await?;
         let link = format!("{}/approvals/{}.{}.{secret}", self.public_base_url, record.report, record.number);
