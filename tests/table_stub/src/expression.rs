@@ -26,7 +26,8 @@ impl<'a> Given<'a> {
         let mut steps = path.split('.');
         let name = |step: &str| -> Result<String, Refusal> {
             if !step.starts_with('#') {
-                return Ok(step.to_owned());
+                let plain = step.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+                return if plain { Ok(step.to_owned()) } else { Err(format!("`{step}` is no attribute")) };
             }
             self.names[step].as_str().map(str::to_owned).ok_or_else(|| format!("{step} is not defined"))
         };
