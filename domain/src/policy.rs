@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 use slipstream_events::{
-    Category, Conversion, Currency, ExpenseDetails, Money, PolicyFinding, PolicyRule, PolicyState, Severity,
+    Category, Conversion, Currency, ExpenseDetails, ExpenseState, Money, PolicyFinding, PolicyRule, PolicyState, Severity,
 };
 
 use crate::details::MAX_MINOR_UNITS;
@@ -29,8 +29,14 @@ pub struct PolicyProblem {
 pub fn problems(policy: &PolicyState) -> Vec<PolicyProblem> {
     let mut found = Vec::new();
     let mut wrong = |field: String, remedy: String| found.push(PolicyProblem { field, remedy });
-    if !(1..=MAX_DUE_SECONDS).contains(&policy.decision_due_seconds) {
-        wrong("decision_due_seconds".to_owned(), format!("give 1 to {MAX_DUE_SECONDS} seconds"));
+    for (field, seconds) in [
+        ("decision_due_seconds", policy.decision_due_seconds),
+        ("reminder_after_seconds", policy.reminder_after_seconds),
+        ("escalation_after_seconds", policy.escalation_after_seconds),
+    ] {
+        if !(1..=MAX_DUE_SECONDS).contains(&seconds) {
+            wrong(field.to_owned(), format!("give 1 to {MAX_DUE_SECONDS} seconds"));
+        }
     }
     let mut amounts = vec![
         ("receipt_required_from.amount".to_owned(), policy.receipt_required_from.map(|rule| rule.amount)),
@@ -203,6 +209,26 @@ fn comparable(facts: &Facts<'_>, amount: Money, currency: Currency) -> Option<Mo
         return Some(amount);
     }
     facts.converted.map(|conversion| conversion.amount).filter(|converted| converted.currency == currency)
+}
+
+/// How many approvers a submitted expense needs by the policy: none below the amount from which on somebody is asked, if
+/// the policy found nothing and nothing is suspected; two from the amount of the second level on. A refund counts by
+/// its size. Where an amount cannot be compared with a limit, more are asked rather than fewer.
+pub fn levels(policy: &PolicyState, expense: &ExpenseState, suspected: bool) -> u32 {
+    let size = |money: Money| Money::new(money.minor_units.saturating_abs(), money.currency);
+    let compared = |limit: Money| {
+        let amount = expense.details.amount.filter(|amount| amount.currency == limit.currency);
+        let converted = || expense.converted.as_ref().map(|conversion| conversion.amount);
+        amount.or_else(|| converted().filter(|amount| amount.currency == limit.currency)).map(size)
+    };
+    let below = |limit: Money| compared(limit).is_some_and(|amount| amount.minor_units < limit.minor_units);
+    if policy.second_level_from.is_some_and(|limit| !below(limit)) {
+        2
+    } else if !suspected && expense.findings.is_empty() && policy.auto_approve_below.is_some_and(below) {
+        0
+    } else {
+        1
+    }
 }
 
 /// The amount together with the others of its day, in the currency of a limit, where that can be told.
@@ -391,6 +417,52 @@ mod tests {
         let same_day = PolicyState { max_age: Some(AgeRule { days: 0, severity: Severity::Warns }), ..full() };
         let yesterday = on(date(2026, 3, 11));
         assert_eq!(check(&same_day, &facts(&yesterday)).len(), 1);
+    }
+
+    #[test]
+    fn an_amount_has_its_levels() {
+        let policy = PolicyState {
+            auto_approve_below: Some(money("20.00", "EUR")),
+            second_level_from: Some(money("1000.00", "EUR")),
+            ..PolicyState::default()
+        };
+        let expense = |amount| ExpenseState {
+            id: slipstream_events::ExpenseId::derived_from(&["x"]),
+            version: 1,
+            owner: "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a11".parse().unwrap(),
+            status: slipstream_events::ExpenseStatus::Submitted,
+            details: meal(amount),
+            receipt: None,
+            receipt_sha256: None,
+            review: Vec::new(),
+            findings: Vec::new(),
+            converted: None,
+            distinct_from: Vec::new(),
+            split: None,
+            submission: 1,
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            updated_at: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let of = |text| levels(&policy, &expense(money(text, "EUR")), false);
+        assert_eq!([of("19.99"), of("20.00"), of("999.99"), of("1000.00")], [0, 1, 1, 2]);
+        assert_eq!([of("-19.99"), of("-20.00"), of("-1000.00")], [0, 1, 2], "a refund counts by its size");
+        let small = expense(money("5.00", "EUR"));
+        assert_eq!(levels(&policy, &small, true), 1, "something is suspected");
+        let finding = PolicyFinding {
+            rule: PolicyRule::MaxAge,
+            severity: Severity::Warns,
+            field: "date".to_owned(),
+            message: "It is old.".to_owned(),
+        };
+        assert_eq!(levels(&policy, &ExpenseState { findings: vec![finding], ..small }, false), 1, "something was found");
+        let foreign = expense(money("5.00", "USD"));
+        assert_eq!(levels(&policy, &foreign, false), 2, "not known how much it is: both are asked");
+        let no_second = PolicyState { second_level_from: None, ..policy.clone() };
+        assert_eq!(levels(&no_second, &foreign, false), 1, "not known to be little");
+        let converted = |text| ExpenseState { converted: Some(usd_to_eur(money(text, "EUR"))), ..foreign.clone() };
+        assert_eq!(levels(&policy, &converted("4.60"), false), 0);
+        assert_eq!(levels(&policy, &converted("1000.00"), false), 2);
+        assert_eq!(levels(&PolicyState::default(), &expense(money("0.01", "EUR")), false), 1, "the built-in policy asks");
     }
 
     #[test]

@@ -340,6 +340,86 @@ pub struct ApprovalRequested {
     pub due_at: Timestamp,
 }
 
+/// Why somebody else is asked than before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReassignmentReason {
+    /// Whoever was asked did not answer in time: the next one up is asked.
+    Escalated,
+    /// Whoever was asked has a delegate for these days.
+    Delegated,
+    /// Whoever was asked has left.
+    Left,
+    /// Mail to whoever was asked does not arrive.
+    MailUndeliverable,
+    /// Somebody else is responsible by now: another manager, another role, a delegation that ended.
+    ResponsibilityChanged,
+}
+
+/// Somebody else is asked, at the same step. Links that were mailed before lead to nothing any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ApprovalReassigned {
+    /// In which submission.
+    pub submission: u32,
+    /// Which step of it, from 1.
+    pub step: u32,
+    /// Who was asked before.
+    pub from: PersonId,
+    /// Who is asked now.
+    pub approver: PersonId,
+    /// Why.
+    pub reason: ReassignmentReason,
+    /// Until when an answer counts; as before.
+    pub due_at: Timestamp,
+}
+
+/// An approver who has not answered is reminded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ApprovalReminded {
+    /// In which submission.
+    pub submission: u32,
+    /// Which step of it, from 1.
+    pub step: u32,
+    /// Who is reminded.
+    pub approver: PersonId,
+}
+
+/// An approver said yes, and another one is asked after them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StepApproved {
+    /// In which submission.
+    pub submission: u32,
+    /// At which step.
+    pub step: u32,
+    /// Who decided.
+    pub decided_by: PersonId,
+    /// What they added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+}
+
+/// It was approved without asking anybody, because the policy says so of such an amount.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AutoApproved {
+    /// In which submission.
+    pub submission: u32,
+    /// The policy that says so.
+    pub policy_version: u32,
+}
+
+/// Somebody in whose name it was decided says that it was not them: it is submitted anew, and asked for anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Reopened {
+    /// The number of the submission that begins.
+    pub submission: u32,
+    /// The policy it is judged by, as the submission before.
+    pub policy_version: u32,
+    /// At which step of the submission before the decision stood.
+    pub step: u32,
+    /// In whose name it was decided.
+    pub disowned_by: PersonId,
+}
+
 /// The last approver said yes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Approved {
@@ -425,6 +505,11 @@ pub enum ExpenseChange {
     Edited(Edited),
     Submitted(Submitted),
     ApprovalRequested(ApprovalRequested),
+    ApprovalReassigned(ApprovalReassigned),
+    ApprovalReminded(ApprovalReminded),
+    StepApproved(StepApproved),
+    AutoApproved(AutoApproved),
+    Reopened(Reopened),
     Approved(Approved),
     Rejected(Rejected),
     ChangesRequested(ChangesRequested),
