@@ -51,7 +51,8 @@ impl Organisation {
         let mut line: Vec<&PersonState> = Vec::new();
         let mut next = self.person(self.submitter).and_then(|submitter| submitter.manager);
         while let Some(manager) = next.and_then(|id| self.person(id)) {
-            if manager.id == self.submitter || line.iter().any(|known| known.id == manager.id) || line.len() == MAX_LINE {
+            if manager.id == self.submitter || line.iter().any(|known| known.id == manager.id) || line.len() == MAX_LINE
+            {
                 break;
             }
             line.push(manager);
@@ -119,7 +120,10 @@ impl Organisation {
                 Some(left.find(|id| Some(*id) == asked).unwrap_or(lowest))
             })
         };
-        first(&|id| fresh(id) && reachable(id)).or_else(|| first(&fresh)).or_else(|| first(&|_| true)).ok_or(NobodyToAsk)
+        first(&|id| fresh(id) && reachable(id))
+            .or_else(|| first(&fresh))
+            .or_else(|| first(&|_| true))
+            .ok_or(NobodyToAsk)
     }
 
     /// Whether somebody who has said yes at the first level stands at the second, too: then they are not asked twice.
@@ -265,17 +269,15 @@ mod tests {
 
     #[test]
     fn one_person_at_two_levels_decides_once() {
-        let people = [
-            under(1, 2),
-            PersonState { roles: vec![Role::Finance], ..under(2, 3) },
-            person(3),
-            finance(9),
-        ];
+        let people = [under(1, 2), PersonState { roles: vec![Role::Finance], ..under(2, 3) }, person(3), finance(9)];
         let organisation = organisation(&people);
         assert!(organisation.stands_at_second(SecondLevel::Finance, id(2)), "the manager is in finance");
         assert!(!organisation.stands_at_second(SecondLevel::Finance, id(3)));
         assert!(!organisation.stands_at_second(SecondLevel::ManagersManager, id(2)));
-        assert!(organisation.stands_at_second(SecondLevel::ManagersManager, id(3)), "asked as delegate or after a while");
+        assert!(
+            organisation.stands_at_second(SecondLevel::ManagersManager, id(3)),
+            "asked as delegate or after a while"
+        );
     }
 
     #[test]
@@ -295,13 +297,7 @@ mod tests {
 
     #[test]
     fn the_reason_is_what_the_profile_says() {
-        let people = [
-            person(1),
-            left(person(2)),
-            away(person(3), 4, TODAY, TODAY),
-            unreachable(person(4)),
-            person(5),
-        ];
+        let people = [person(1), left(person(2)), away(person(3), 4, TODAY, TODAY), unreachable(person(4)), person(5)];
         let organisation = organisation(&people);
         for (n, reason) in [
             (2, ReassignmentReason::Left),
@@ -327,7 +323,11 @@ mod tests {
             numbered
                 .map(|(n, (manager, delegate, in_finance, active, mail_undeliverable))| PersonState {
                     manager: manager.map(id),
-                    delegation: delegate.map(|delegate| Delegation { delegate: id(delegate), from: TODAY, until: TODAY }),
+                    delegation: delegate.map(|delegate| Delegation {
+                        delegate: id(delegate),
+                        from: TODAY,
+                        until: TODAY,
+                    }),
                     roles: if in_finance { vec![Role::Finance] } else { vec![] },
                     active,
                     mail_undeliverable,

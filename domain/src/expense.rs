@@ -637,8 +637,7 @@ mod tests {
     }
 
     fn command(action: Action) -> Command {
-        let decide =
-            |decision| Command::Decide { submission: 2, step: 1, by: manager(), decision, more_to_ask: false };
+        let decide = |decision| Command::Decide { submission: 2, step: 1, by: manager(), decision, more_to_ask: false };
         match action {
             Action::Draft => Command::Draft(Box::new(Drafted {
                 id: ExpenseId::derived_from(&["test"]),
@@ -671,9 +670,7 @@ mod tests {
                 more_to_ask: true,
             },
             Action::AutoApprove => Command::AutoApprove { submission: 2, policy_version: 1 },
-            Action::Reopen => {
-                Command::Reopen { submission: 2, step: 1, disowned_by: manager(), policy_version: 1 }
-            }
+            Action::Reopen => Command::Reopen { submission: 2, step: 1, disowned_by: manager(), policy_version: 1 },
             Action::Approve => decide(Decision::Approve { comment: None }),
             Action::Reject => decide(Decision::Reject { reason: "no".to_owned() }),
             Action::RequestChanges => decide(Decision::RequestChanges { comment: "why".to_owned() }),

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 use slipstream_events::{
-    Category, Conversion, Currency, ExpenseDetails, ExpenseState, Money, PolicyFinding, PolicyRule, PolicyState, Severity,
+    Category, Conversion, Currency, ExpenseDetails, ExpenseState, Money, PolicyFinding, PolicyRule, PolicyState,
+    Severity,
 };
 
 use crate::details::MAX_MINOR_UNITS;
@@ -454,7 +455,11 @@ mod tests {
             field: "date".to_owned(),
             message: "It is old.".to_owned(),
         };
-        assert_eq!(levels(&policy, &ExpenseState { findings: vec![finding], ..small }, false), 1, "something was found");
+        assert_eq!(
+            levels(&policy, &ExpenseState { findings: vec![finding], ..small }, false),
+            1,
+            "something was found"
+        );
         let foreign = expense(money("5.00", "USD"));
         assert_eq!(levels(&policy, &foreign, false), 2, "not known how much it is: both are asked");
         let no_second = PolicyState { second_level_from: None, ..policy.clone() };
@@ -462,7 +467,11 @@ mod tests {
         let converted = |text| ExpenseState { converted: Some(usd_to_eur(money(text, "EUR"))), ..foreign.clone() };
         assert_eq!(levels(&policy, &converted("4.60"), false), 0);
         assert_eq!(levels(&policy, &converted("1000.00"), false), 2);
-        assert_eq!(levels(&PolicyState::default(), &expense(money("0.01", "EUR")), false), 1, "the built-in policy asks");
+        assert_eq!(
+            levels(&PolicyState::default(), &expense(money("0.01", "EUR")), false),
+            1,
+            "the built-in policy asks"
+        );
     }
 
     #[test]

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    ApprovalReassigned, ApprovalReminded, ApprovalRequested, Approved, AutoApproved, BudgetEvent, BudgetThreshold, ChangesRequested, Deleted, Drafted, DuplicatesDismissed,
-    Edited, EventError, ExpenseChange, ExpenseEvent, ExpenseState, Metadata, PersonEvent, PolicyEvent, RatesEvent,
-    ReceiptAnnounced, ReceiptAttached, ReceiptDeleted, ReceiptDetached, ReceiptFailed, ReceiptRead, Reimbursed,
-    Rejected, Reopened, ReportChanged, ReportCreated, ReportDeleted, ReportSubmitted, SplitUndone, SplitUp, StepApproved, SubmissionExpired,
-    Submitted, Withdrawn,
+    ApprovalReassigned, ApprovalReminded, ApprovalRequested, Approved, AutoApproved, BudgetEvent, BudgetThreshold,
+    ChangesRequested, Deleted, Drafted, DuplicatesDismissed, Edited, EventError, ExpenseChange, ExpenseEvent,
+    ExpenseState, Metadata, PersonEvent, PolicyEvent, RatesEvent, ReceiptAnnounced, ReceiptAttached, ReceiptDeleted,
+    ReceiptDetached, ReceiptFailed, ReceiptRead, Reimbursed, Rejected, Reopened, ReportChanged, ReportCreated,
+    ReportDeleted, ReportSubmitted, SplitUndone, SplitUp, StepApproved, SubmissionExpired, Submitted, Withdrawn,
 };
 
 /// The bus event's `source`.

@@ -26,9 +26,10 @@ pub use budget::{BudgetEvent, BudgetLimit, BudgetPeriod, BudgetState, BudgetThre
 pub use catalogue::{EventBody, EventType, SOURCE, schemas};
 pub use envelope::{Actor, Cause, CorrelationId, Event, EventError, EventId, Metadata, Subject, SubjectType};
 pub use expense::{
-    ApprovalReassigned, ApprovalReminded, ApprovalRequested, Approved, AutoApproved, Category, ChangesRequested, Deleted, Drafted, DuplicatesDismissed, Edited,
-    ExpenseChange, ExpenseDetails, ExpenseEvent, ExpenseState, ExpenseStatus, PaidBy, ReceiptAttached, ReceiptDetached,
-    Reimbursed, ReassignmentReason, Rejected, Reopened, Split, SplitUndone, SplitUp, StepApproved, SubmissionExpired, Submitted, Withdrawn,
+    ApprovalReassigned, ApprovalReminded, ApprovalRequested, Approved, AutoApproved, Category, ChangesRequested,
+    Deleted, Drafted, DuplicatesDismissed, Edited, ExpenseChange, ExpenseDetails, ExpenseEvent, ExpenseState,
+    ExpenseStatus, PaidBy, ReassignmentReason, ReceiptAttached, ReceiptDetached, Reimbursed, Rejected, Reopened, Split,
+    SplitUndone, SplitUp, StepApproved, SubmissionExpired, Submitted, Withdrawn,
 };
 pub use ids::{ExpenseId, ExportId, IdError, PersonId, ReceiptId, ReportId, SubmissionId};
 pub use money::{Currency, Money, MoneyError};

@@ -11,6 +11,7 @@
 //! To test: `cargo test -p approval`; links, races and restarts end to end in `tests/`.
 
 mod decision;
+mod disown;
 mod link;
 mod page;
 mod queue;
@@ -40,6 +41,7 @@ pub struct Approval {
     s3: Client,
     bucket: String,
     web_origin: String,
+    links_require_sign_in: bool,
 }
 
 impl Approval {
@@ -56,6 +58,7 @@ impl Approval {
             s3: Client::new(sdk),
             bucket: settings.text("RECEIPT_BUCKET"),
             web_origin: settings.text("WEB_ORIGIN"),
+            links_require_sign_in: settings.parsed("LINKS_REQUIRE_SIGN_IN", "true or false", false),
         };
         settings.finish(approval)
     }

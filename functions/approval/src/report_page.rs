@@ -119,8 +119,8 @@ impl Approval {
             .collect();
         // They are of one approver: the mail was theirs.
         let Some(first) = covered.first() else { return Ok(None) };
-        let active = self.is_active(first.step.approver).await?;
-        Ok(active.then_some((record, covered)))
+        let active = self.active(first.step.approver).await?;
+        Ok(active.map(|_| (record, covered)))
     }
 
     /// The page as things stand. `notes` says of some expenses why they were not approved just now.

@@ -11,6 +11,7 @@
 //! - [`sums`]: the keys of the projections table that more than one function uses;
 //! - [`http`], [`problem`], [`caller`], [`routes`]: API Gateway requests and RFC 9457 problems;
 //! - [`act`]: what a request asks for, carried out once; [`page`]: lists by page;
+//! - [`approvals`]: whom an approval step asks;
 //! - [`duplicates`]: expenses that may be claimed twice;
 //! - [`background`]: work that takes longer than a request, and its place among the open work;
 //! - [`warnings`]: what an approver should look at;
@@ -22,6 +23,7 @@
 //! To test: `cargo test -p slipstream-common`; the table's real behaviour is tested end to end in `tests/`.
 
 pub mod act;
+pub mod approvals;
 pub mod background;
 pub mod bus;
 pub mod caller;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use slipstream_events::{
     Category, Currency, Event, ExpenseId, ExpenseState, PersonId, PersonState, PolicyState, ReceiptId, ReceiptState,
-    ReceiptStatus, Role, SubmissionId,
+    ReceiptStatus, Role, SecondLevel, SubmissionId,
 };
 
 use crate::{
@@ -223,8 +223,10 @@ pub enum StepStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepOutcome {
-    /// Yes.
+    /// Yes, and nobody else is asked.
     Approved,
+    /// Yes, and the next level is asked.
+    Passed,
     /// No.
     Rejected,
     /// Not like this.
@@ -244,12 +246,33 @@ pub struct StepRecord {
     pub status: StepStatus,
     /// Until when an answer counts.
     pub due_at: Timestamp,
+    /// When the approver is to be reminded; not any more once they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind_at: Option<Timestamp>,
+    /// When the next one up is to be asked instead; not any more once they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalate_at: Option<Timestamp>,
+    /// How many levels the submission goes through, by the policy it began with.
+    #[serde(default = "one_level")]
+    pub levels: u32,
+    /// Who stands at the second of them.
+    #[serde(default)]
+    pub second_level: SecondLevel,
+    /// Who is not asked, or not any more: they let it pass, or have decided at the level before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<PersonId>,
     /// What resumes the execution that waits. It never leaves the table but for that call.
     pub task_token: String,
     /// SHA-256 of the link tokens that were mailed, in hexadecimal digits. More than one only where a mail had to
     /// be sent again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub link_hashes: Vec<String>,
+    /// The same of links that died because somebody else is asked by now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_link_hashes: Vec<String>,
+    /// The same of the links by which the decider can say that it was not them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disown_hashes: Vec<String>,
     /// What was decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<StepOutcome>,
@@ -259,6 +282,13 @@ pub struct StepRecord {
     /// When.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_at: Option<Timestamp>,
+    /// When the decider said that it was not them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disowned_at: Option<Timestamp>,
+}
+
+const fn one_level() -> u32 {
+    1
 }
 
 impl StepRecord {
@@ -443,6 +473,7 @@ mod tests {
                 currency: Some("EUR".parse().unwrap()),
                 locale: None,
                 active: true,
+                mail_undeliverable: false,
             },
             email: "Ada@Example.com".to_owned(),
             name: None,

@@ -3,6 +3,7 @@
 //! - An event that was never seen delivered is published again (`deliveries`).
 //! - A step that ended while its execution still waits is resumed (`approvals`).
 //! - A submission without a running execution gets one (`approvals`).
+//! - A step asks whoever is responsible by now (`approvals`).
 //! - A submitted report whose mail waits for a step too long has its approvers mailed of the others (`reports`).
 //! - A receipt whose upload nobody noticed, or whose reader died, is put in the queue again (`receipts`).
 //! - An export or an erasure that nobody is at is put in the queue again (`background`).
@@ -108,6 +109,8 @@ pub struct Summary {
     pub resumed: usize,
     /// Approvals that were started again.
     pub restarted: usize,
+    /// Steps that ask somebody else by now.
+    pub reassigned: usize,
     /// Receipts that were put in the queue again.
     pub requeued: usize,
     /// Reports whose mail was asked for again.
@@ -162,6 +165,7 @@ impl Sweeper {
         note("deliveries", self.republish(before).await, &mut summary.republished);
         note("resumptions", self.resume(before).await, &mut summary.resumed);
         note("submissions", self.restart(before).await, &mut summary.restarted);
+        note("steps", self.reassign(before).await, &mut summary.reassigned);
         note("receipts", self.requeue(before).await, &mut summary.requeued);
         note("reports", self.ask_for_reports(before).await, &mut summary.asked);
         note("exports and erasures", self.go_on(before).await, &mut summary.continued);
@@ -170,6 +174,7 @@ impl Sweeper {
             republished = summary.republished,
             resumed = summary.resumed,
             restarted = summary.restarted,
+            reassigned = summary.reassigned,
             requeued = summary.requeued,
             asked = summary.asked,
             continued = summary.continued,

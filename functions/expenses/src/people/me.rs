@@ -41,6 +41,7 @@ fn unknown(identity: &Identity) -> PersonRecord {
         currency: None,
         locale: None,
         active: true,
+        mail_undeliverable: false,
     };
     let name = identity.name.as_ref().map(|name| name.chars().take(MAX_NAME).collect());
     PersonRecord { state, email: identity.email.clone(), name, awaited_manager: None, roles_set_at: None }
