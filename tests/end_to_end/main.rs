@@ -3,6 +3,7 @@
 
 mod access;
 mod approvals;
+mod approvers;
 mod cli;
 mod contract;
 mod expenses;
@@ -56,6 +57,12 @@ fn main() -> ExitCode {
         approvals::an_expired_link_decides_nothing,
         approvals::a_withdrawal_ends_the_approval,
         approvals::two_decisions_at_once_are_one,
+        approvers::two_levels_decide_one_after_the_other,
+        approvers::little_is_approved_by_the_policy,
+        approvers::a_delegate_stands_in_for_what_is_pending,
+        approvers::a_step_follows_who_is_responsible,
+        approvers::reminded_then_escalated_then_back,
+        approvers::changes_are_requested_made_and_approved,
         cli::a_receipt_goes_its_way_from_the_command_line,
         cli::finance_and_administrators_work_from_the_command_line,
         expenses::a_request_is_carried_out_once,

@@ -20,7 +20,7 @@ use slipstream_domain::{
     details::MAX_NOTE,
     expense::{Decision, Rejection},
 };
-use slipstream_events::{ExpenseState, ExpenseStatus, PersonId};
+use slipstream_events::{Event, EventBody, ExpenseState, ExpenseStatus, PersonId, ReassignmentReason};
 use tracing::Instrument as _;
 
 use crate::{
@@ -49,6 +49,7 @@ struct DecidePage<'a> {
     due: String,
     picture: Option<String>,
     warnings: Vec<String>,
+    earlier: Vec<String>,
     fault: Option<&'a str>,
     back: Option<String>,
 }
@@ -303,6 +304,10 @@ impl Approval {
             Ok(warnings) => warnings,
             Err(error) => return unavailable(&error),
         };
+        let earlier = match self.store.history(expense.id).await {
+            Ok(history) => history.iter().filter_map(|record| before(&record.event().ok()?)).collect(),
+            Err(error) => return unavailable(&error),
+        };
         let page = DecidePage {
             merchant: details.merchant.as_deref().unwrap_or("–"),
             amount: details.amount.map(|amount| amount.to_string()).unwrap_or_default(),
@@ -316,6 +321,7 @@ impl Approval {
             due: moment(step.due_at),
             picture: self.picture(&expense).await,
             warnings,
+            earlier,
             fault,
             back,
         };
@@ -423,6 +429,30 @@ impl Approval {
     }
 }
 
+/// What an approver should know of what happened before, if it is something.
+fn before(event: &Event) -> Option<String> {
+    let with = |text: &str, comment: Option<&str>| match comment {
+        Some(comment) => format!("{text}: {comment}"),
+        None => text.to_owned(),
+    };
+    let what = match &event.data {
+        EventBody::ExpenseChangesRequested(data) => with("Changes were requested", Some(&data.change.comment)),
+        EventBody::ExpenseStepApproved(data) => with("Approved at the first level", data.change.comment.as_deref()),
+        EventBody::ExpenseWithdrawn(_) => "Taken back by its owner".to_owned(),
+        EventBody::ExpenseSubmissionExpired(_) => "Nobody decided in time".to_owned(),
+        EventBody::ExpenseReopened(_) => "Reopened: whoever had decided says that it was not them".to_owned(),
+        EventBody::ExpenseApprovalReassigned(data) => match data.change.reason {
+            ReassignmentReason::Escalated => "Nobody answered: the next one up is asked".to_owned(),
+            ReassignmentReason::Delegated => "A delegate is asked".to_owned(),
+            ReassignmentReason::Left
+            | ReassignmentReason::MailUndeliverable
+            | ReassignmentReason::ResponsibilityChanged => "Somebody else is asked than before".to_owned(),
+        },
+        _ => return None,
+    };
+    Some(format!("{}: {what}", event.metadata.occurred_at.strftime("%Y-%m-%d")))
+}
+
 /// The page of the report that the mail was about, where that led here.
 fn back_of(link: &Link, request: &Request) -> Option<String> {
     let report = request.query_string_parameters.get("report")?;
@@ -472,6 +502,7 @@ mod tests {
             due: String::new(),
             picture: None,
             warnings: vec!["<script>".to_owned()],
+            earlier: vec!["<script>".to_owned()],
             fault: None,
             back: None,
         };
