@@ -116,6 +116,10 @@ typed_id!(
     /// An export.
     ExportId, "expt", "export"
 );
+typed_id!(
+    /// What one person gets one mail about: approval steps that arrived together.
+    BatchId, "bat", "batch"
+);
 
 /// A person: the `sub` claim of the user pool, a UUID with hyphens.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

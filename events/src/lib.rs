@@ -31,7 +31,7 @@ pub use expense::{
     ExpenseStatus, PaidBy, ReassignmentReason, ReceiptAttached, ReceiptDetached, Reimbursed, Rejected, Reopened, Split,
     SplitUndone, SplitUp, StepApproved, SubmissionExpired, Submitted, Withdrawn,
 };
-pub use ids::{ExpenseId, ExportId, IdError, PersonId, ReceiptId, ReportId, SubmissionId};
+pub use ids::{BatchId, ExpenseId, ExportId, IdError, PersonId, ReceiptId, ReportId, SubmissionId};
 pub use money::{Currency, Money, MoneyError};
 pub use person::{Delegation, PersonEvent, PersonState, Role};
 pub use policy::{

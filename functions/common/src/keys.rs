@@ -4,7 +4,7 @@
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use slipstream_domain::merchant;
 use slipstream_events::{
-    Category, EventId, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, ExportId, PersonId, ReceiptId, ReportId,
+    BatchId, Category, EventId, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, ExportId, PersonId, ReceiptId, ReportId,
     Role, Subject, SubjectType, SubmissionId,
 };
 
@@ -140,6 +140,31 @@ pub const REPORT_SUBMISSION_PREFIX: &str = "SUBMISSION#";
 /// The guard of the one mail that asks an approver for a submitted report.
 pub fn report_guard(consumer: &str, id: ReportId, number: u32, approver: PersonId) -> Key {
     key(format!("DONE#{consumer}#report/{id}/{number}/{approver}"), "DONE")
+}
+
+/// The steps that one person gets one mail about, being gathered.
+pub fn gathering(person: PersonId, kind: &str) -> Key {
+    key(format!("MAIL#{person}"), kind)
+}
+
+/// The steps that one person gets, or got, one mail about.
+pub fn batch(id: BatchId) -> Key {
+    key(format!("BATCH#{id}"), "BATCH")
+}
+
+/// The guard of the one mail about a batch.
+pub fn batch_guard(consumer: &str, id: BatchId) -> Key {
+    key(format!("DONE#{consumer}#batch/{id}"), "DONE")
+}
+
+/// The guard of the one reminder that an approver gets on a day (UTC).
+pub fn reminder_guard(consumer: &str, approver: PersonId, day: Date) -> Key {
+    key(format!("DONE#{consumer}#reminder/{approver}/{day}"), "DONE")
+}
+
+/// The guard of what finance is told of a person whom mail does not reach, since when; one for each of them.
+pub fn undeliverable_guard(consumer: &str, person: PersonId, since: Timestamp) -> Key {
+    key(format!("DONE#{consumer}#undeliverable/{person}/{}", instant(since)), "DONE")
 }
 
 /// The guard of one effect of one event.
@@ -447,6 +472,8 @@ pub enum Open {
     Resumption,
     /// A submitted report whose approvers were not mailed yet.
     ReportMail,
+    /// Steps whose mail waits for more, or was not sent yet.
+    Mail,
     /// A receipt that was deleted while its files are still there.
     Erasure,
     /// An export that is being made, or an erasure that is under way.
@@ -461,6 +488,7 @@ impl Open {
             Self::Submission => "OPEN#submission",
             Self::Resumption => "OPEN#resumption",
             Self::ReportMail => "OPEN#report-mail",
+            Self::Mail => "OPEN#mail",
             Self::Erasure => "OPEN#erasure",
             Self::Background => "OPEN#background",
         }

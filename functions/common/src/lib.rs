@@ -16,6 +16,7 @@
 //! - [`background`]: work that takes longer than a request, and its place among the open work;
 //! - [`warnings`]: what an approver should look at;
 //! - [`bus`], [`execution`]: the event bus and the approval state machine;
+//! - [`mailing`]: steps that a person is mailed about together;
 //! - [`queue`]: batches of queue messages, record by record.
 //!
 //! It must not know what one function alone does.
@@ -33,6 +34,7 @@ pub mod guard;
 pub mod http;
 pub mod keys;
 pub mod mail_domains;
+pub mod mailing;
 pub mod metrics;
 pub mod page;
 pub mod problem;
