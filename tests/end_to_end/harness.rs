@@ -123,7 +123,7 @@ pub async fn request(world: &Deployment, expense: &str) -> Result<(Mail, String)
         .mailbox()
         .wait_for_mail("the mail that asks for a decision", DEADLINE, |mail| demo::is_request(mail, expense))
         .await?;
-    let link = demo::request_link(&mail).context("the mail has a link")?;
+    let link = demo::link_to(&world.client()?, &mail, expense).await?;
     Ok((mail, link))
 }
 

@@ -13,9 +13,9 @@
 mod decision;
 mod disown;
 mod link;
+mod list_page;
 mod page;
 mod queue;
-mod report_page;
 mod task;
 
 use aws_config::SdkConfig;

@@ -27,7 +27,7 @@ use crate::{
     Approval,
     decision::{Ballot, Credential},
     disown,
-    link::{Link, ReportLink},
+    link::{Link, ListLink},
 };
 
 /// Only what is written here may be loaded or done
@@ -227,14 +227,14 @@ impl Approval {
         if self.links_require_sign_in {
             return sign_in(&self.web_origin);
         }
-        if let Ok(link) = link.parse::<ReportLink>() {
+        if let Ok(link) = link.parse::<ListLink>() {
             let span = tracing::info_span!(
-                "report link",
+                "list link",
                 http.method = request.http_method,
-                report.id = %link.report.report,
+                list.id = %link.list,
                 correlation.id = %request.correlation_id(),
             );
-            return self.report_page(&link, &request).instrument(span).await;
+            return self.list_page(&link, &request).instrument(span).await;
         }
         let Ok(link) = link.parse::<Link>() else { return unknown() };
         let span = tracing::info_span!(
@@ -453,10 +453,10 @@ fn before(event: &Event) -> Option<String> {
     Some(format!("{}: {what}", event.metadata.occurred_at.strftime("%Y-%m-%d")))
 }
 
-/// The page of the report that the mail was about, where that led here.
+/// The page of all that the mail was about, where that led here.
 fn back_of(link: &Link, request: &Request) -> Option<String> {
-    let report = request.query_string_parameters.get("report")?;
-    Some(link.to_report(&report.parse().ok()?))
+    let list = request.query_string_parameters.get("list")?;
+    Some(link.to_list(&list.parse().ok()?))
 }
 
 /// When something is due, for people.

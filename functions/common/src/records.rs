@@ -332,6 +332,9 @@ pub struct PersonRecord {
     /// When an administrator last set the roles. A token made before that says nothing about them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles_set_at: Option<Timestamp>,
+    /// When mail to them was last found not to arrive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail_undeliverable_since: Option<Timestamp>,
 }
 
 impl PersonRecord {
@@ -479,6 +482,7 @@ mod tests {
             name: None,
             awaited_manager: Some("Boss@Example.com".to_owned()),
             roles_set_at: None,
+            mail_undeliverable_since: None,
         };
         let item = record.to_item().unwrap();
         assert_eq!(item.get("GSI2PK").unwrap().as_s().unwrap(), "EMAIL#ada@example.com");

@@ -5,6 +5,7 @@
 //! - A submission without a running execution gets one (`approvals`).
 //! - A step asks whoever is responsible by now (`approvals`).
 //! - A submitted report whose mail waits for a step too long has its approvers mailed of the others (`reports`).
+//! - A mail that is due and was not sent is asked for again (`mails`).
 //! - A receipt whose upload nobody noticed, or whose reader died, is put in the queue again (`receipts`).
 //! - An export or an erasure that nobody is at is put in the queue again (`background`).
 //! - The files of a receipt that was deleted are erased (`erasures`).
@@ -20,6 +21,7 @@ mod approvals;
 mod background;
 mod deliveries;
 mod erasures;
+mod mails;
 mod receipts;
 mod reports;
 
@@ -47,6 +49,7 @@ pub struct Sweeper {
     state_machine: String,
     receipt_queue: String,
     exports_queue: String,
+    notifications_queue: String,
     bucket: String,
     grace: SignedDuration,
 }
@@ -115,6 +118,8 @@ pub struct Summary {
     pub requeued: usize,
     /// Reports whose mail was asked for again.
     pub asked: usize,
+    /// Mails that were asked for again.
+    pub nudged: usize,
     /// Exports and erasures that were put in the queue again.
     pub continued: usize,
     /// Deleted receipts whose files were erased.
@@ -141,6 +146,7 @@ impl Sweeper {
             state_machine: settings.text("STATE_MACHINE_ARN"),
             receipt_queue: settings.text("RECEIPT_QUEUE_URL"),
             exports_queue: settings.text("EXPORTS_QUEUE_URL"),
+            notifications_queue: settings.text("NOTIFICATIONS_QUEUE_URL"),
             bucket: settings.text("RECEIPT_BUCKET"),
             grace: SignedDuration::from_secs(grace),
         };
@@ -168,6 +174,7 @@ impl Sweeper {
         note("steps", self.reassign(before).await, &mut summary.reassigned);
         note("receipts", self.requeue(before).await, &mut summary.requeued);
         note("reports", self.ask_for_reports(before).await, &mut summary.asked);
+        note("mails", self.nudge(before).await, &mut summary.nudged);
         note("exports and erasures", self.go_on(before).await, &mut summary.continued);
         note("erasures", self.erase(before).await, &mut summary.erased);
         tracing::info!(
@@ -177,6 +184,7 @@ impl Sweeper {
             reassigned = summary.reassigned,
             requeued = summary.requeued,
             asked = summary.asked,
+            nudged = summary.nudged,
             continued = summary.continued,
             erased = summary.erased,
             "swept"

@@ -1,23 +1,26 @@
-//! The page behind the link of a report's mail: every expense that the mail is about as it is now, each with a link to
-//! its own page, and one button for all that still wait. GET and HEAD change nothing.
+//! The page behind the link of a mail about several expenses, those of a report or those that came together: each as it
+//! is now, with a link to its own page, and one button for all that still wait. GET and HEAD change nothing.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use askama::Template;
 use slipstream_common::{
     http::{Request, Response},
+    mailing::Kind,
     records::StepRecord,
-    reports::ReportSubmissionRecord,
     table::StoreError,
     warnings::warnings,
 };
 use slipstream_domain::{expense::Decision, report};
-use slipstream_events::{ExpenseState, PaidBy};
+use slipstream_events::{ExpenseState, PaidBy, PersonId};
 
 use crate::{
     Approval,
-    link::ReportLink,
-    page::{Decided, form_of, html, message, moment, over, unavailable, unknown},
+    link::{List, ListLink},
+    page::{Decided, REASSIGNED, form_of, html, message, moment, over, unavailable, unknown},
 };
 
 /// How long a request decides one expense after the other. What is left then still waits, and the page says so: the
@@ -25,11 +28,14 @@ use crate::{
 const LONGEST: Duration = Duration::from_secs(20);
 
 #[derive(Template)]
-#[template(path = "report.html")]
-struct ReportPage<'a> {
+#[template(path = "list.html")]
+struct ListPage<'a> {
     heading: &'a str,
     title: &'a str,
+    /// Whose they all are; empty where they are several people's.
     owner: String,
+    /// Whether it confirms decisions instead of asking for them.
+    confirms: bool,
     totals: Vec<Total>,
     due: Option<String>,
     rows: Vec<Row>,
@@ -50,6 +56,8 @@ struct Row {
     merchant: String,
     amount: String,
     about: String,
+    /// Whose it is, where the page as a whole does not say so.
+    owner: Option<String>,
     note: Option<String>,
     warnings: Vec<String>,
     /// What became of it, unless it still waits.
@@ -67,7 +75,7 @@ impl Covered {
         over(&self.step, &self.expense).is_none()
     }
 
-    fn row(&self, link: &ReportLink, warnings: Vec<String>, state: Option<String>) -> Row {
+    fn row(&self, link: &ListLink, owner: Option<String>, warnings: Vec<String>, state: Option<String>) -> Row {
         let details = &self.expense.details;
         let words = details.date.map(|date| date.to_string()).into_iter();
         let words = words.chain(details.category.map(|category| category.to_string().replace('_', " ")));
@@ -79,9 +87,40 @@ impl Covered {
             merchant: details.merchant.clone().unwrap_or_else(|| "–".to_owned()),
             amount: details.amount.map(|amount| amount.to_string()).unwrap_or_default(),
             about: words.collect::<Vec<_>>().join(" · "),
+            owner,
             note: details.note.clone(),
             warnings,
             state: state.or_else(ended),
+        }
+    }
+}
+
+/// What a link covers: the steps that hold its hash.
+struct Shown {
+    /// The report's title.
+    title: Option<String>,
+    /// Whether its mail confirmed decisions.
+    confirms: bool,
+    covered: Vec<Covered>,
+}
+
+/// What a link leads to.
+enum Behind {
+    /// Steps whose approver was mailed.
+    Shown(Shown),
+    /// Steps that all ask somebody else by now.
+    Reassigned,
+    /// Nothing: it was not mailed, or whoever was mailed has left.
+    Unknown,
+}
+
+impl Behind {
+    /// Something to show, or else the answer.
+    fn shown(self) -> Result<Shown, Response> {
+        match self {
+            Self::Shown(shown) => Ok(shown),
+            Self::Reassigned => Err(message(200, REASSIGNED.0, REASSIGNED.1, None)),
+            Self::Unknown => Err(unknown()),
         }
     }
 }
@@ -95,49 +134,82 @@ fn totals<'a>(expenses: impl IntoIterator<Item = &'a ExpenseState>) -> Vec<Total
 }
 
 impl Approval {
-    /// Answers a request for the page behind the link of a report's mail.
-    pub(crate) async fn report_page(&self, link: &ReportLink, request: &Request) -> Response {
+    /// Answers a request for the page behind the link of a mail about several expenses.
+    pub(crate) async fn list_page(&self, link: &ListLink, request: &Request) -> Response {
         match request.http_method.as_str() {
-            "GET" | "HEAD" => self.show_report(link, 200, None, &[]).await,
+            "GET" | "HEAD" => self.show_list(link, 200, None, &[]).await,
             "POST" => self.approve_all(link, request).await,
             _ => message(405, "Not possible", "Open the link from the mail again.", None),
         }
     }
 
-    /// What the link covers: the steps that hold its hash. `None` where the link is not one that was mailed.
-    async fn behind_report(
-        &self,
-        link: &ReportLink,
-    ) -> Result<Option<(ReportSubmissionRecord, Vec<Covered>)>, StoreError> {
-        let record = self.store.report_submission(link.report.report, link.report.number).await?;
-        let Some(record) = record else { return Ok(None) };
-        let together = self.store.together(&record.submissions).await?;
-        let covered: Vec<_> = together
-            .into_iter()
-            .filter_map(|one| Some(Covered { step: one.step?, expense: one.expense }))
-            .filter(|one| link.is_one_of(&one.step.link_hashes))
-            .collect();
+    /// What the link leads to as things stand.
+    async fn behind_list(&self, link: &ListLink) -> Result<Behind, StoreError> {
+        let (title, confirms, all) = match link.list {
+            List::Report(report, number) => {
+                let Some(record) = self.store.report_submission(report, number).await? else {
+                    return Ok(Behind::Unknown);
+                };
+                let together = self.store.together(&record.submissions).await?.into_iter();
+                let all = together.filter_map(|one| Some(Covered { step: one.step?, expense: one.expense }));
+                (Some(record.title), false, all.collect())
+            }
+            List::Batch(batch) => {
+                let Some(record) = self.store.batch(batch).await? else { return Ok(Behind::Unknown) };
+                let steps = self.store.steps_named(&record.steps).await?;
+                let ids: Vec<_> = steps.iter().map(|step| step.submission.expense).collect();
+                let mut expenses: HashMap<_, _> =
+                    self.store.expenses(&ids).await?.into_iter().map(|expense| (expense.id, expense)).collect();
+                let all = steps.into_iter().filter_map(|step| {
+                    Some(Covered { expense: expenses.remove(&step.submission.expense)?, step })
+                });
+                (None, record.nudge.kind == Kind::Confirmations, all.collect::<Vec<_>>())
+            }
+        };
+        let covers = |one: &Covered| match confirms {
+            true => link.is_one_of(&one.step.disown_hashes),
+            false => link.is_one_of(&one.step.link_hashes),
+        };
+        let reassigned = all.iter().any(|one| link.is_one_of(&one.step.former_link_hashes));
+        let covered: Vec<_> = all.into_iter().filter(covers).collect();
         // They are of one approver: the mail was theirs.
-        let Some(first) = covered.first() else { return Ok(None) };
-        let active = self.active(first.step.approver).await?;
-        Ok(active.map(|_| (record, covered)))
+        let Some(first) = covered.first() else {
+            return Ok(if reassigned { Behind::Reassigned } else { Behind::Unknown });
+        };
+        Ok(match self.active(first.step.approver).await? {
+            Some(_) => Behind::Shown(Shown { title, confirms, covered }),
+            None => Behind::Unknown,
+        })
+    }
+
+    /// The names of those whose expenses they are.
+    async fn owners(&self, covered: &[Covered]) -> Result<HashMap<PersonId, String>, StoreError> {
+        let mut owners = HashMap::new();
+        for owner in covered.iter().map(|one| one.expense.owner) {
+            if !owners.contains_key(&owner) {
+                let name = self.store.person(owner).await?.map(|owner| owner.display_name());
+                owners.insert(owner, name.unwrap_or_default());
+            }
+        }
+        Ok(owners)
     }
 
     /// The page as things stand. `notes` says of some expenses why they were not approved just now.
-    async fn show_report(
+    async fn show_list(
         &self,
-        link: &ReportLink,
+        link: &ListLink,
         status: u16,
         fault: Option<&str>,
         notes: &[(slipstream_events::SubmissionId, String)],
     ) -> Response {
-        let (record, covered) = match self.behind_report(link).await {
-            Ok(Some(behind)) => behind,
-            Ok(None) => return unknown(),
+        let shown = match self.behind_list(link).await.map(Behind::shown) {
+            Ok(Ok(shown)) => shown,
+            Ok(Err(answer)) => return answer,
             Err(error) => return unavailable(&error),
         };
-        let owner = match self.store.person(record.owner).await {
-            Ok(owner) => owner.map(|owner| owner.display_name()).unwrap_or_default(),
+        let Shown { title, confirms, covered } = shown;
+        let owners = match self.owners(&covered).await {
+            Ok(owners) => owners,
             Err(error) => return unavailable(&error),
         };
         let waiting: Vec<_> = covered.iter().filter(|one| one.waits()).collect();
@@ -149,13 +221,20 @@ impl Approval {
                 Ok(warnings) => warnings,
                 Err(error) => return unavailable(&error),
             };
-            rows.push(one.row(link, warnings, note(one)));
+            let owner = owners.get(&one.expense.owner).filter(|_| owners.len() > 1).cloned();
+            rows.push(one.row(link, owner, warnings, note(one)));
         }
         let sums = report::totals(waiting.iter().map(|one| &one.expense));
-        let page = ReportPage {
-            heading: if waiting.is_empty() { "Decided" } else { "Your approval is asked for" },
-            title: &record.title,
-            owner,
+        let title = title.unwrap_or_else(|| format!("{} expenses", covered.len()));
+        let page = ListPage {
+            heading: match (confirms, waiting.is_empty()) {
+                (true, _) => "Were these your decisions?",
+                (false, true) => "Decided",
+                (false, false) => "Your approval is asked for",
+            },
+            title: &title,
+            owner: if owners.len() == 1 { owners.into_values().collect() } else { String::new() },
+            confirms,
             totals: totals(covered.iter().map(|one| &one.expense)),
             due: waiting.iter().map(|one| one.step.due_at).min().map(moment),
             waiting: waiting.len(),
@@ -167,17 +246,17 @@ impl Approval {
     }
 
     /// Approves every expense that still waits, each in a transaction of its own, and says which were and which not.
-    async fn approve_all(&self, link: &ReportLink, request: &Request) -> Response {
+    async fn approve_all(&self, link: &ListLink, request: &Request) -> Response {
         let form = form_of(request);
         if form.get("decision").map(String::as_str) != Some("approve_all") {
-            return self.show_report(link, 422, Some("Please open an expense to decide on it alone."), &[]).await;
+            return self.show_list(link, 422, Some("Please open an expense to decide on it alone."), &[]).await;
         }
         if form.get("confirm").map(String::as_str) != Some("yes") {
-            return self.show_report(link, 422, Some("Please tick that you approve all of them."), &[]).await;
+            return self.show_list(link, 422, Some("Please tick that you approve all of them."), &[]).await;
         }
-        let covered = match self.behind_report(link).await {
-            Ok(Some((_, covered))) => covered,
-            Ok(None) => return unknown(),
+        let covered = match self.behind_list(link).await.map(Behind::shown) {
+            Ok(Ok(shown)) => shown.covered,
+            Ok(Err(answer)) => return answer,
             Err(error) => return unavailable(&error),
         };
         let started = Instant::now();
@@ -200,7 +279,7 @@ impl Approval {
                     notes.push((submission, "Not approved: something went wrong".to_owned()));
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "an expense of a report cannot be decided now");
+                    tracing::warn!(%error, "an expense of a list cannot be decided now");
                     notes.push((submission, "Not approved: something did not answer in time".to_owned()));
                 }
             }
@@ -208,11 +287,11 @@ impl Approval {
         tracing::info!(approved, of = notes.len(), "approved together");
         let missed = notes.len() - approved;
         match (approved, missed) {
-            (0, 0) => self.show_report(link, 409, Some("There was nothing left to approve."), &notes).await,
-            (_, 0) => self.show_report(link, 200, None, &notes).await,
+            (0, 0) => self.show_list(link, 409, Some("There was nothing left to approve."), &notes).await,
+            (_, 0) => self.show_list(link, 200, None, &notes).await,
             (approved, missed) => {
                 let fault = format!("{approved} approved, {missed} not. The list says why.");
-                self.show_report(link, if approved == 0 { 409 } else { 200 }, Some(&fault), &notes).await
+                self.show_list(link, if approved == 0 { 409 } else { 200 }, Some(&fault), &notes).await
             }
         }
     }
@@ -228,18 +307,20 @@ mod tests {
     fn what_an_owner_writes_in_a_report_is_escaped() {
         let hostile = "\"><script>alert(1)</script>";
         let row = Row {
-            href: "exp_x.1.1.s?report=rpt_x.1".to_owned(),
+            href: "exp_x.1.1.s?list=rpt_x.1".to_owned(),
             merchant: hostile.to_owned(),
             amount: "1.00 EUR".to_owned(),
             about: hostile.to_owned(),
+            owner: Some(hostile.to_owned()),
             note: Some(hostile.to_owned()),
             warnings: vec![hostile.to_owned()],
             state: Some(hostile.to_owned()),
         };
-        let page = ReportPage {
+        let page = ListPage {
             heading: "Your approval is asked for",
             title: hostile,
             owner: hostile.to_owned(),
+            confirms: false,
             totals: vec![Total { amount: "1.00 EUR".to_owned(), owed: None }],
             due: None,
             rows: vec![row],
