@@ -3,12 +3,14 @@
 use anyhow::{Context as _, Result, ensure};
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
-use slipstream_local::{Deployment, Mail, Session, demo, wait};
+use slipstream_local::{Deployment, Session, wait};
 
-use crate::harness::{DEADLINE, draft, execution_succeeds, history, newcomer, request, requests, submitted, sweep};
+use crate::harness::{
+    DEADLINE, draft, execution_succeeds, history, newcomer, request, request_of, requests, submitted, sweep,
+};
 
 /// Runs a scenario while these rules hold, and puts the former ones back.
-async fn under(world: &Deployment, rules: Value, scenario: impl AsyncFnOnce() -> Result<()>) -> Result<()> {
+pub async fn under(world: &Deployment, rules: Value, scenario: impl AsyncFnOnce() -> Result<()>) -> Result<()> {
     let finance = world.session("finance").await?;
     let mut before = finance.get("/policy").await?.expect(200)?;
     let document = before.as_object_mut().context("a policy is an object")?;
@@ -22,13 +24,13 @@ async fn under(world: &Deployment, rules: Value, scenario: impl AsyncFnOnce() ->
 }
 
 /// A newcomer whose manager is another newcomer.
-async fn team(world: &Deployment) -> Result<(Session, Session)> {
+pub async fn team(world: &Deployment) -> Result<(Session, Session)> {
     let (employee, manager) = (newcomer(world).await?, newcomer(world).await?);
     name_manager(world, &employee, &manager).await?;
     Ok((employee, manager))
 }
 
-async fn name_manager(world: &Deployment, of: &Session, manager: &Session) -> Result<()> {
+pub async fn name_manager(world: &Deployment, of: &Session, manager: &Session) -> Result<()> {
     world.session("administrator").await?.name_manager(&of.person_id, &manager.person_id).await
 }
 
@@ -40,22 +42,19 @@ async fn delegate(from: &Session, to: &Session) -> Result<()> {
     from.put("/me", &json!({ "delegation": delegation })).await?.expect(200).map(|_| ())
 }
 
-async fn address(session: &Session) -> Result<String> {
+pub async fn address(session: &Session) -> Result<String> {
     let me = session.get("/me").await?.expect(200)?;
     me["email"].as_str().map(str::to_owned).context("a profile has an address")
 }
 
 /// The link of the mail that asks this person for this step.
-async fn link_of(world: &Deployment, to: &Session, expense: &str, step: u32) -> Result<String> {
+pub async fn link_of(world: &Deployment, to: &Session, expense: &str, step: u32) -> Result<String> {
     let address = address(to).await?;
-    let part = format!("/approvals/{expense}.1.{step}.");
-    let asks = |mail: &Mail| mail.is_to(&address) && demo::request_link(mail).is_some_and(|link| link.contains(&part));
-    let mail = world.mailbox().wait_for_mail("the mail that asks them", DEADLINE, asks).await?;
-    demo::request_link(&mail).context("the mail has a link")
+    Ok(request_of(world, &format!("{expense}.1.{step}."), |mail| mail.is_to(&address)).await?.1)
 }
 
 /// Waits until an event of this type is in the expense's history; its change.
-async fn happens(session: &Session, expense: &str, event_type: &str) -> Result<Value> {
+pub async fn happens(session: &Session, expense: &str, event_type: &str) -> Result<Value> {
     wait::until(event_type, DEADLINE, async || {
         let events = session.history(expense).await?;
         Ok(events.into_iter().find(|event| event["type"] == event_type))
@@ -233,10 +232,7 @@ pub async fn changes_are_requested_made_and_approved(world: &Deployment) -> Resu
     session.wait_for_status(&id, "changes_requested", DEADLINE).await?;
     session.edit(&id, &json!({ "project": "Atlas" })).await?;
     session.submit(&id).await?;
-    let part = format!("{id}.2.1.");
-    let second = |mail: &Mail| demo::request_link(mail).is_some_and(|link| link.contains(&part));
-    let mail = world.mailbox().wait_for_mail("the second request", DEADLINE, second).await?;
-    let link = demo::request_link(&mail).context("a link")?;
+    let (_, link) = request_of(world, &format!("{id}.2.1."), |_| true).await?;
     let page = session.client.open_link(&link).await?;
     ensure!(page.answer.body.contains("Which project?"), "what was asked for is shown: {}", page.answer.body);
     session.client.decide(&page, "approve", "").await?.expect(200)?;

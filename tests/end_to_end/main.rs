@@ -10,6 +10,7 @@ mod expenses;
 mod exports;
 mod gateway;
 mod harness;
+mod mails;
 mod matrix;
 mod people;
 mod policy;
@@ -63,6 +64,10 @@ fn main() -> ExitCode {
         approvers::a_step_follows_who_is_responsible,
         approvers::reminded_then_escalated_then_back,
         approvers::changes_are_requested_made_and_approved,
+        mails::what_arrives_together_comes_as_one_mail,
+        mails::a_disowned_decision_is_told_and_asked_for_anew,
+        mails::an_approver_is_reminded_once_a_day_of_all_that_waits,
+        mails::a_dead_mailbox_holds_nothing_up,
         cli::a_receipt_goes_its_way_from_the_command_line,
         cli::finance_and_administrators_work_from_the_command_line,
         expenses::a_request_is_carried_out_once,

@@ -354,6 +354,9 @@ pub(crate) fn person(person: &Value) -> String {
     if person["active"] == false {
         fact(&mut facts, "Active", "no".to_owned());
     }
+    if person["mail_undeliverable"] == true {
+        fact(&mut facts, "Mail", "comes back; none is sent".to_owned());
+    }
     facts.join("\n")
 }
 

@@ -444,7 +444,10 @@ pub async fn link_to(client: &Client, mail: &Mail, expense: &str) -> Result<Stri
     list.answer.expect(200)?;
     let links = html::links(&list.answer.body);
     let own = links.iter().find(|link| link.starts_with(&format!("{expense}.")));
-    Ok(list.url.join(own.context("the list does not lead to the expense")?)?.to_string())
+    let mut own = list.url.join(own.context("the list does not lead to the expense")?)?;
+    // Which list it was is not of its essence.
+    own.set_query(None);
+    Ok(own.to_string())
 }
 
 /// The link of a mail about decisions.

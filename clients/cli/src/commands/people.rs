@@ -70,6 +70,9 @@ pub(crate) async fn me(slip: &Slip, me: Me) -> Outcome {
     let mut body = Map::new();
     insert(&mut body, "name", set.name);
     insert(&mut body, "locale", set.locale);
+    if set.mail_arrives {
+        body.insert("mail_undeliverable".to_owned(), false.into());
+    }
     insert(&mut body, "currency", set.currency.map(|code| code.to_ascii_uppercase()));
     if let Some(delegate) = &set.delegate {
         let delegate = resolve(&api, delegate).await?;
@@ -163,6 +166,9 @@ pub(crate) struct Set {
     /// Whether they may use Slipstream at all
     #[arg(long, value_name = "true|false")]
     active: Option<bool>,
+    /// Mail to them arrives again, after it came back
+    #[arg(long)]
+    mail_arrives: bool,
     /// The currency meant where a receipt names none
     #[arg(long)]
     currency: Option<String>,

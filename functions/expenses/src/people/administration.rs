@@ -27,6 +27,8 @@ struct Changes {
     locale: Option<Option<String>>,
     #[serde(default)]
     roles: Option<Vec<Role>>,
+    #[serde(default)]
+    mail_undeliverable: Option<bool>,
 }
 
 impl People {
@@ -35,7 +37,7 @@ impl People {
         Ok(answer(200, self.named(request).await?))
     }
 
-    /// Sets a profile's manager, activity, currency, locale or roles.
+    /// Sets a profile's manager, activity, currency, locale or roles, or that mail arrives again.
     pub async fn write(&self, caller: &PersonRecord, request: &Request) -> Result<Response, Problem> {
         let changes: Changes = request.json()?;
         act(&self.store, request, caller.state.id, async |transaction: &mut Transaction| {
@@ -85,6 +87,15 @@ impl People {
         after.state.active = changes.active.unwrap_or(after.state.active);
         if let Some(roles) = &changes.roles {
             after.state.roles = roles_of(roles.clone());
+        }
+        match changes.mail_undeliverable {
+            // Only mail that comes back sets it.
+            Some(true) => return Err(Problem::invalid("mail_undeliverable", "give false, once mail arrives again")),
+            Some(false) => {
+                after.state.mail_undeliverable = false;
+                after.mail_undeliverable_since = None;
+            }
+            None => {}
         }
         Ok(after)
     }

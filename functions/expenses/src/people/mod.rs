@@ -54,6 +54,7 @@ struct View {
     currency: Option<Currency>,
     locale: Option<String>,
     active: bool,
+    mail_undeliverable: bool,
     version: u64,
 }
 
@@ -69,6 +70,7 @@ impl From<PersonRecord> for View {
             currency: record.state.currency,
             locale: record.state.locale,
             active: record.state.active,
+            mail_undeliverable: record.state.mail_undeliverable,
             version: record.state.version,
         }
     }
