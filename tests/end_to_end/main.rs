@@ -89,6 +89,8 @@ fn main() -> ExitCode {
         people::a_profile_is_ones_own_to_set,
         people::roles_hold_at_once_and_end_at_once,
         people::who_leaves_is_out_at_once_and_may_return,
+        people::two_administrators_who_remove_each_other_leave_one,
+        people::an_account_that_did_not_follow_does_so_later,
         people::the_directory_is_taken_over_at_the_first_sign_in,
         people::a_changed_address_is_followed_within_the_domains,
         people::everyone_is_listed_once_page_by_page,
