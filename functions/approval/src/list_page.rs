@@ -1,5 +1,5 @@
 //! The page behind the link of a mail about several expenses, those of a report or those that came together: each as it
-//! is now, with a link to its own page, and one button for all that still wait. GET and HEAD change nothing.
+//! is now, with a link to its own page, and a form for all that still wait. GET and HEAD change nothing.
 
 use std::{
     collections::HashMap,
@@ -20,7 +20,7 @@ use slipstream_events::{ExpenseState, PaidBy, PersonId};
 use crate::{
     Approval,
     link::{List, ListLink},
-    page::{Decided, REASSIGNED, form_of, html, message, moment, over, unavailable, unknown},
+    page::{Decided, REASSIGNED, decision_from, form_of, html, message, moment, over, unavailable, unknown},
 };
 
 /// How long a request decides one expense after the other. What is left then still waits, and the page says so: the
@@ -138,7 +138,7 @@ impl Approval {
     pub(crate) async fn list_page(&self, link: &ListLink, request: &Request) -> Response {
         match request.http_method.as_str() {
             "GET" | "HEAD" => self.show_list(link, 200, None, &[]).await,
-            "POST" => self.approve_all(link, request).await,
+            "POST" => self.decide_all(link, request).await,
             _ => message(405, "Not possible", "Open the link from the mail again.", None),
         }
     }
@@ -194,7 +194,7 @@ impl Approval {
         Ok(owners)
     }
 
-    /// The page as things stand. `notes` says of some expenses why they were not approved just now.
+    /// The page as things stand. `notes` says of some expenses what became of them just now.
     async fn show_list(
         &self,
         link: &ListLink,
@@ -245,56 +245,67 @@ impl Approval {
         html(status, &page)
     }
 
-    /// Approves every expense that still waits, each in a transaction of its own, and says which were and which not.
-    async fn approve_all(&self, link: &ListLink, request: &Request) -> Response {
-        let form = form_of(request);
-        if form.get("decision").map(String::as_str) != Some("approve_all") {
-            return self.show_list(link, 422, Some("Please open an expense to decide on it alone."), &[]).await;
-        }
-        if form.get("confirm").map(String::as_str) != Some("yes") {
-            return self.show_list(link, 422, Some("Please tick that you approve all of them."), &[]).await;
-        }
+    /// Decides every expense that still waits, each in a transaction of its own, and says which were and which not.
+    async fn decide_all(&self, link: &ListLink, request: &Request) -> Response {
+        let decision = match decision_of(&form_of(request)) {
+            Ok(decision) => decision,
+            Err(fault) => return self.show_list(link, 422, Some(fault), &[]).await,
+        };
         let covered = match self.behind_list(link).await.map(Behind::shown) {
             Ok(Ok(shown)) => shown.covered,
             Ok(Err(answer)) => return answer,
             Err(error) => return unavailable(&error),
         };
+        let now = match decision {
+            Decision::Approve { .. } => "Approved now",
+            Decision::Reject { .. } => "Rejected now",
+            Decision::RequestChanges { .. } => "Sent back now",
+        };
         let started = Instant::now();
-        let (mut approved, mut notes) = (0_usize, Vec::new());
+        let (mut decided, mut notes) = (0_usize, Vec::new());
         for one in covered.iter().filter(|one| one.waits()) {
             let submission = one.step.submission;
             if started.elapsed() > LONGEST {
-                notes.push((submission, "Not approved yet: there was no time left".to_owned()));
+                notes.push((submission, "Not decided yet: there was no time left".to_owned()));
                 continue;
             }
             let step = link.of_step(submission, one.step.step);
-            match self.decide_by_link(&step, &Decision::Approve { comment: None }, request).await {
+            match self.decide_by_link(&step, &decision, request).await {
                 Ok(Decided::Now) => {
-                    approved += 1;
-                    notes.push((submission, "Approved now".to_owned()));
+                    decided += 1;
+                    notes.push((submission, now.to_owned()));
                 }
-                Ok(Decided::Over { title, .. }) => notes.push((submission, format!("Not approved: {title}"))),
-                Ok(Decided::Own) => notes.push((submission, "Not approved: it is your own".to_owned())),
+                Ok(Decided::Over { title, .. }) => notes.push((submission, format!("Not decided: {title}"))),
+                Ok(Decided::Own) => notes.push((submission, "Not decided: it is your own".to_owned())),
                 Ok(Decided::Unknown | Decided::Refused | Decided::Failed) => {
-                    notes.push((submission, "Not approved: something went wrong".to_owned()));
+                    notes.push((submission, "Not decided: something went wrong".to_owned()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "an expense of a list cannot be decided now");
-                    notes.push((submission, "Not approved: something did not answer in time".to_owned()));
+                    notes.push((submission, "Not decided: something did not answer in time".to_owned()));
                 }
             }
         }
-        tracing::info!(approved, of = notes.len(), "approved together");
-        let missed = notes.len() - approved;
-        match (approved, missed) {
-            (0, 0) => self.show_list(link, 409, Some("There was nothing left to approve."), &notes).await,
+        tracing::info!(decided, of = notes.len(), "decided together");
+        match (decided, notes.len() - decided) {
+            (0, 0) => self.show_list(link, 409, Some("There was nothing left to decide."), &notes).await,
             (_, 0) => self.show_list(link, 200, None, &notes).await,
-            (approved, missed) => {
-                let fault = format!("{approved} approved, {missed} not. The list says why.");
-                self.show_list(link, if approved == 0 { 409 } else { 200 }, Some(&fault), &notes).await
+            (decided, missed) => {
+                let fault = format!("{decided} decided, {missed} not. The list says why.");
+                self.show_list(link, if decided == 0 { 409 } else { 200 }, Some(&fault), &notes).await
             }
         }
     }
+}
+
+/// What the form says of all that wait.
+fn decision_of(form: &HashMap<String, String>) -> Result<Decision, &'static str> {
+    let name = form.get("decision").and_then(|name| name.strip_suffix("_all"));
+    let name = name.ok_or("Please open an expense to decide on it alone.")?;
+    if form.get("confirm").map(String::as_str) != Some("yes") {
+        return Err("Please tick that you mean all of them.");
+    }
+    decision_from(name, form.get("comment").map(String::as_str)).map_err(|(_, fault)| fault)
 }
 
 #[cfg(test)]
@@ -302,6 +313,29 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+
+    #[test]
+    fn all_are_decided_by_what_is_said_and_meant_of_all() {
+        let decision_of = |fields: &[(&str, &str)]| {
+            decision_of(&fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+        };
+        let meant = ("confirm", "yes");
+        let approve = Ok(Decision::Approve { comment: None });
+        assert_eq!(decision_of(&[("decision", "approve_all"), meant, ("comment", " ")]), approve);
+        let reject = Ok(Decision::Reject { reason: "No trip".to_owned() });
+        assert_eq!(decision_of(&[("decision", "reject_all"), meant, ("comment", "No trip")]), reject);
+        let back = Ok(Decision::RequestChanges { comment: "Cost centre?".to_owned() });
+        assert_eq!(decision_of(&[("decision", "request_changes_all"), meant, ("comment", "Cost centre?")]), back);
+        for fields in [
+            &[("decision", "approve_all")][..],
+            &[("decision", "approve"), meant],
+            &[("decision", "reject_all"), meant],
+            &[("decision", "delete_all"), meant],
+            &[meant],
+        ] {
+            assert!(decision_of(fields).is_err(), "{fields:?}");
+        }
+    }
 
     #[test]
     fn what_an_owner_writes_in_a_report_is_escaped() {

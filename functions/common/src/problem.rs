@@ -68,6 +68,13 @@ impl Problem {
         problem
     }
 
+    /// 422: the policy forbids it.
+    pub fn against_policy(detail: impl Into<String>, errors: Vec<FieldError>) -> Self {
+        let mut problem = Self::new(422, "policy", "The policy does not allow it", detail);
+        problem.errors = errors;
+        problem
+    }
+
     /// 401: no usable ID token.
     pub fn unauthenticated(detail: impl Into<String>) -> Self {
         Self::new(401, "unauthenticated", "Sign in first", detail)
@@ -127,10 +134,8 @@ impl From<Rejection> for Problem {
                 Self::incomplete(detail, fields.into_iter().map(error).collect())
             }
             Rejection::Blocked(findings) => {
-                let mut problem = Self::new(422, "policy", "The policy does not allow it", detail);
                 let error = |finding: PolicyFinding| FieldError { field: finding.field, remedy: finding.message };
-                problem.errors = findings.into_iter().map(error).collect();
-                problem
+                Self::against_policy(detail, findings.into_iter().map(error).collect())
             }
             Rejection::Invalid(problems) => Self::invalid_fields(problems.into_iter().map(Into::into).collect()),
             Rejection::OwnExpense => Self::forbidden("own-expense", detail),

@@ -329,12 +329,16 @@ pub struct PersonRecord {
     /// The mail address of the manager whom the directory names and who has yet to sign in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awaited_manager: Option<String>,
-    /// When an administrator last set the roles. A token made before that says nothing about them.
+    /// When the account's groups last followed the roles here. A token made before that says nothing about them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles_set_at: Option<Timestamp>,
     /// When mail to them was last found not to arrive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mail_undeliverable_since: Option<Timestamp>,
+    /// Whether the account in the user pool has yet to follow the roles and the activity here. Until it has, no token
+    /// says anything about roles.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub account_behind: bool,
 }
 
 impl PersonRecord {
@@ -483,6 +487,7 @@ mod tests {
             awaited_manager: Some("Boss@Example.com".to_owned()),
             roles_set_at: None,
             mail_undeliverable_since: None,
+            account_behind: false,
         };
         let item = record.to_item().unwrap();
         assert_eq!(item.get("GSI2PK").unwrap().as_s().unwrap(), "EMAIL#ada@example.com");
