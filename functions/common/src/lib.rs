@@ -13,6 +13,7 @@
 //! - [`act`]: what a request asks for, carried out once; [`page`]: lists by page;
 //! - [`duplicates`]: expenses that may be claimed twice;
 //! - [`background`]: work that takes longer than a request, and its place among the open work;
+//! - [`visibility`]: who may know of an expense and its receipt;
 //! - [`warnings`]: what an approver should look at;
 //! - [`bus`], [`execution`]: the event bus and the approval state machine;
 //! - [`queue`]: batches of queue messages, record by record.
@@ -45,6 +46,7 @@ pub mod store;
 pub mod sums;
 pub mod table;
 pub mod telemetry;
+pub mod visibility;
 pub mod warnings;
 
 /// What a function answers the runtime when it cannot answer the event itself: the invocation failed, and whoever
