@@ -256,12 +256,12 @@ impl Command {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// The transition table has no such arrow.
-    #[error("an expense that is {status} cannot be {verb}")]
+    #[error("an expense that is {status} cannot be {}", .action.verb())]
     NotAllowed {
         /// Where the expense stands.
         status: ExpenseStatus,
         /// What was wanted.
-        verb: &'static str,
+        action: Action,
     },
     /// There is no such expense, or there is one already.
     #[error("{0}")]
@@ -338,7 +338,7 @@ pub fn decide(state: Option<&ExpenseState>, command: Command) -> Result<ExpenseC
     if next_status(state.map(|state| state.status), action).is_none() {
         return Err(match state {
             Some(_) if action == Action::Draft => Rejection::Existence("the expense exists already"),
-            Some(state) => Rejection::NotAllowed { status: state.status, verb: action.verb() },
+            Some(state) => Rejection::NotAllowed { status: state.status, action },
             None => Rejection::Existence("there is no such expense"),
         });
     }
@@ -531,7 +531,7 @@ pub fn apply(state: Option<&ExpenseState>, change: &ExpenseChange, at: Timestamp
         }
         (Some(state), _, Some(status)) => (state, status),
         (Some(state), _, None) => {
-            return Err(Rejection::NotAllowed { status: state.status, verb: action.verb() });
+            return Err(Rejection::NotAllowed { status: state.status, action });
         }
         (None, _, _) => return Err(Rejection::Existence("there is no such expense")),
     };

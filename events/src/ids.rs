@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 /// Why a text is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a {kind} id; it has the form {form}")]
+#[error("`{text}` is no {kind} id; it has the form {form}")]
 pub struct IdError {
     text: String,
     kind: &'static str,

@@ -94,12 +94,16 @@ impl Request {
     /// The body as JSON; unknown fields are refused by the types themselves.
     ///
     /// # Errors
-    /// 400 with the place and the fault.
+    /// 400 that names the member and the fault.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         if self.is_base64_encoded {
             return Err(Problem::bad_request("Send the body as application/json."));
         }
-        serde_json::from_str(&self.body).map_err(|error| Problem::bad_request(format!("The body: {error}.")))
+        let mut body = serde_json::Deserializer::from_str(&self.body);
+        let value = serde_path_to_error::deserialize(&mut body)
+            .map_err(|error| Problem::bad_member(&error.path().to_string(), error.inner()))?;
+        body.end().map_err(|error| Problem::bad_member(".", &error))?;
+        Ok(value)
     }
 
     /// Refuses a body that says something where there is nothing to say: none, or an empty object.
@@ -272,6 +276,31 @@ mod tests {
         request.headers.insert("x-correlation-id".to_owned(), "a\nb".to_owned());
         request.request_context.request_id = "r-1".to_owned();
         assert_eq!(request.correlation_id().to_string(), "r-1");
+    }
+
+    #[test]
+    fn a_body_that_is_not_understood_names_the_member() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Outer {
+            #[expect(dead_code, reason = "read by serde alone")]
+            inner: Vec<slipstream_events::Money>,
+        }
+
+        let faults = |body: &str| {
+            let request = Request { body: body.to_owned(), ..Request::default() };
+            let problem = request.json::<Outer>().unwrap_err();
+            assert_eq!(problem.status, 400);
+            problem.errors[0].clone()
+        };
+        let fault = faults(r#"{"inner": [{"minor_units": 1, "currency": "XXZ"}]}"#);
+        assert_eq!(fault.field, "inner[0].currency");
+        assert!(fault.remedy.contains("ISO 4217"), "{}", fault.remedy);
+        let fault = faults(r#"{"inner": [], "outer": 1}"#);
+        assert!(fault.remedy.contains("unknown field `outer`"), "{fault:?}");
+        for body in ["", "[", "nonsense", r#"{"inner": []} trailing"#] {
+            assert_eq!(faults(body).field, "body", "{body}");
+        }
     }
 
     #[tokio::test]

@@ -14,6 +14,7 @@
 //! - [`approvals`]: whom an approval step asks;
 //! - [`duplicates`]: expenses that may be claimed twice;
 //! - [`background`]: work that takes longer than a request, and its place among the open work;
+//! - [`visibility`]: who may know of an expense and its receipt;
 //! - [`warnings`]: what an approver should look at;
 //! - [`bus`], [`execution`]: the event bus and the approval state machine;
 //! - [`mailing`]: steps that a person is mailed about together;
@@ -49,6 +50,7 @@ pub mod store;
 pub mod sums;
 pub mod table;
 pub mod telemetry;
+pub mod visibility;
 pub mod warnings;
 
 /// What a function answers the runtime when it cannot answer the event itself: the invocation failed, and whoever

@@ -1,8 +1,11 @@
 //! Errors over HTTP as problem documents (RFC 9457).
 
 use serde::Serialize;
-use slipstream_domain::{details::FieldProblem, expense::Rejection};
-use slipstream_events::PolicyFinding;
+use slipstream_domain::{
+    details::FieldProblem,
+    expense::{Rejection, next_status},
+};
+use slipstream_events::{ExpenseStatus, PolicyFinding};
 
 use crate::{store::ChangeError, table::StoreError};
 
@@ -46,6 +49,14 @@ impl Problem {
     /// 400: the request cannot be understood.
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(400, "bad-request", "The request cannot be understood", detail)
+    }
+
+    /// 400: a member of the body, named by its path, is none; `.` stands for the body as a whole.
+    pub fn bad_member(path: &str, error: &serde_json::Error) -> Self {
+        let field = if path == "." { "body" } else { path };
+        let mut problem = Self::bad_request(format!("{field}: {error}."));
+        problem.errors = vec![FieldError { field: field.to_owned(), remedy: error.to_string() }];
+        problem
     }
 
     /// 422: a field is wrong.
@@ -125,7 +136,12 @@ impl From<FieldProblem> for FieldError {
 
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
-        let detail = format!("{rejection}.");
+        let mut detail = sentence(&rejection.to_string());
+        if let Rejection::NotAllowed { status: ExpenseStatus::Submitted, action } = &rejection
+            && next_status(Some(ExpenseStatus::Draft), *action).is_some_and(|status| status != ExpenseStatus::Submitted)
+        {
+            detail.push_str(" Withdraw it first.");
+        }
         match rejection {
             Rejection::NotAllowed { .. } | Rejection::SubmissionOver { .. } => Self::conflict("wrong-state", detail),
             Rejection::Existence(_) => Self::not_found("expense"),
@@ -144,6 +160,13 @@ impl From<Rejection> for Problem {
             Rejection::Split(_) => Self::conflict("split", detail),
         }
     }
+}
+
+/// As people read it: errors begin in lower case and have no full stop.
+fn sentence(error: &str) -> String {
+    let mut rest = error.chars();
+    let first = rest.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(rest).chain(['.']).collect()
 }
 
 impl From<StoreError> for Problem {
@@ -173,6 +196,27 @@ impl From<ChangeError> for Problem {
                 tracing::error!(%cause, "an event cannot be written");
                 Self::internal()
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slipstream_domain::expense::Action;
+
+    use super::*;
+
+    #[test]
+    fn a_rejection_is_a_sentence_with_a_remedy() {
+        let detail = |rejection: Rejection| Problem::from(rejection).detail;
+        let not_allowed = |status, action| detail(Rejection::NotAllowed { status, action });
+        for (status, action, says) in [
+            (ExpenseStatus::Submitted, Action::Edit, "An expense that is submitted cannot be edited. Withdraw it first."),
+            (ExpenseStatus::Submitted, Action::Submit, "An expense that is submitted cannot be submitted."),
+            (ExpenseStatus::Submitted, Action::Reimburse, "An expense that is submitted cannot be reimbursed."),
+            (ExpenseStatus::Approved, Action::Edit, "An expense that is approved cannot be edited."),
+        ] {
+            assert_eq!(not_allowed(status, action), says);
         }
     }
 }

@@ -11,6 +11,7 @@ use slipstream_common::{
     records::{PersonRecord, StepStatus},
     store::{Store, add_expense_change, add_receipt_deletion, add_step_closing},
     table::{Condition, Transaction},
+    visibility::visible_expense,
 };
 use slipstream_domain::{
     details,
@@ -26,7 +27,7 @@ use uuid::Uuid;
 use crate::{
     judge::Judge,
     reports,
-    view::{View, answer, visible},
+    view::{View, answer},
 };
 
 /// What every expense is looked at with.
@@ -84,7 +85,7 @@ async fn shown(context: Context<'_>, state: ExpenseState, viewer: PersonId) -> R
 
 /// An expense.
 pub async fn read(context: Context<'_>, caller: &PersonRecord, request: &Request) -> Result<Response, Problem> {
-    let state = visible(context.store, caller, request.path("expense_id", "expense")?).await?;
+    let state = visible_expense(context.store, caller, request.path("expense_id", "expense")?).await?;
     Ok(shown(context, state, caller.state.id).await?.answer(200))
 }
 
@@ -241,7 +242,7 @@ pub async fn reimburse(store: &Store, finance: &PersonRecord, request: &Request)
     }
     let me = finance.state.id;
     act(store, request, me, async |transaction: &mut Transaction| {
-        let state = visible(store, finance, request.path("expense_id", "expense")?).await?;
+        let state = visible_expense(store, finance, request.path("expense_id", "expense")?).await?;
         request.if_match(state.version)?;
         if state.owner == me {
             return Err(Problem::forbidden("own-expense", "No one pays out their own expense."));
@@ -384,7 +385,7 @@ struct HistoryEntry {
 
 /// Who did what when, and what it was before and after: the events of the expense.
 pub async fn history(store: &Store, caller: &PersonRecord, request: &Request) -> Result<Response, Problem> {
-    let state = visible(store, caller, request.path("expense_id", "expense")?).await?;
+    let state = visible_expense(store, caller, request.path("expense_id", "expense")?).await?;
     let mut events = Vec::new();
     for record in store.history(state.id).await? {
         let event = record.event().map_err(|error| {
@@ -409,7 +410,8 @@ fn merged(before: &ExpenseDetails, patch: Map<String, Value>) -> Result<ExpenseD
             members.insert(name, value);
         }
     }
-    serde_json::from_value(details).map_err(|error| Problem::bad_request(format!("details: {error}.")))
+    serde_path_to_error::deserialize(details)
+        .map_err(|error| Problem::bad_member(&format!("details.{}", error.path()), error.inner()))
 }
 
 #[cfg(test)]

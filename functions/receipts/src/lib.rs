@@ -23,10 +23,11 @@ use slipstream_common::{
     http::{Request, Response, serve},
     keys,
     problem::{FieldError, Problem},
-    records::ReceiptRecord,
+    records::{PersonRecord, ReceiptRecord},
     settings::{Settings, SettingsError},
     store::{ChangeError, Store, add_expense_change, add_receipt_change, add_receipt_deletion},
     table::{Condition, StoreError, Table, Transaction, number},
+    visibility::visible_receipt,
 };
 use slipstream_domain::{
     category::Suggestion,
@@ -218,9 +219,9 @@ impl Receipts {
             let caller = caller::authenticate(&request, &self.store).await?;
             match (request.http_method.as_str(), request.resource.as_str()) {
                 ("POST", "/receipts") => self.announce(caller.state.id, &request).await,
-                ("GET", "/receipts/{receipt_id}") => self.read(caller.state.id, &request).await,
+                ("GET", "/receipts/{receipt_id}") => self.read(&caller, &request).await,
                 ("DELETE", "/receipts/{receipt_id}") => self.delete(caller.state.id, &request).await,
-                ("GET", "/receipts/{receipt_id}/reading") => self.reading(caller.state.id, &request).await,
+                ("GET", "/receipts/{receipt_id}/reading") => self.reading(&caller, &request).await,
                 _ => Err(Problem::method_not_allowed()),
             }
         })
@@ -355,10 +356,13 @@ impl Receipts {
         Ok(Ticket { method: "PUT", url: request.uri().to_owned(), headers, expires_at })
     }
 
-    async fn read(&self, owner: PersonId, request: &Request) -> Result<Response, Problem> {
-        let record = self.own(owner, request).await?;
+    async fn read(&self, caller: &PersonRecord, request: &Request) -> Result<Response, Problem> {
+        let record = visible_receipt(&self.store, caller, request.path("receipt_id", "receipt")?).await?;
         let mut view = View::new(&record);
-        view.expense_id = self.store.receipt_use(record.state.id).await?;
+        // Of a split, others may know of some parts only.
+        if record.state.owner == caller.state.id {
+            view.expense_id = self.store.receipt_use(record.state.id).await?;
+        }
         if matches!(record.state.status, ReceiptStatus::Read | ReceiptStatus::Failed) {
             view.views.insert("original", self.view(record.object_key(ORIGINAL)).await?);
         }
@@ -413,8 +417,8 @@ impl Receipts {
     }
 
     /// Everything that was made out on the receipt, each field with its candidates.
-    async fn reading(&self, owner: PersonId, request: &Request) -> Result<Response, Problem> {
-        let record = self.own(owner, request).await?;
+    async fn reading(&self, caller: &PersonRecord, request: &Request) -> Result<Response, Problem> {
+        let record = visible_receipt(&self.store, caller, request.path("receipt_id", "receipt")?).await?;
         if record.state.status != ReceiptStatus::Read {
             return Err(Problem::not_found("reading"));
         }
