@@ -29,6 +29,15 @@ pub(crate) struct Id {
     id: ExpenseId,
 }
 
+/// `slip history`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct History {
+    #[command(flatten)]
+    expense: Id,
+    #[command(flatten)]
+    paging: Paging,
+}
+
 /// `slip list`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -330,6 +339,7 @@ pub(crate) async fn detach(slip: &Slip, id: Id) -> Outcome {
 }
 
 /// Shows what happened.
-pub(crate) async fn history(slip: &Slip, id: Id) -> Outcome {
-    slip.show(Call::get(format!("/expenses/{}/history", id.id)), views::history).await
+pub(crate) async fn history(slip: &Slip, history: History) -> Outcome {
+    let call = Call::get(format!("/expenses/{}/history", history.expense.id));
+    slip.list(call, "events", &history.paging, views::history, "Nothing has happened yet.").await
 }
