@@ -115,6 +115,7 @@ fn main() -> ExitCode {
         resilience::a_malformed_record_is_set_aside_and_its_neighbours_go_on,
         resilience::a_replay_changes_nothing,
         matrix::nobody_learns_or_changes_what_is_not_theirs,
+        matrix::an_idempotency_key_is_its_owners,
         contract::holds_for_anonymous,
         contract::holds_for_an_employee,
         contract::holds_for_a_manager,

@@ -233,9 +233,9 @@ fn links(receipt: &Value) -> String {
 }
 
 /// Who did what and when. `me` is the profile of whoever asks, by which ids get a name.
-pub(crate) fn history(history: &Value, me: &Value) -> String {
+pub(crate) fn history(events: &[Value], me: &Value) -> String {
     let mut lines = Vec::new();
-    for event in items(&history["events"]) {
+    for event in events {
         let metadata = &event["metadata"];
         let actor = &metadata["actor"];
         let actor = match &actor["id"] {
@@ -517,15 +517,15 @@ mod tests {
 
     #[test]
     fn history_tells_before_and_after() {
-        let events = json!({"events": [{
+        let events = [json!({
             "type": "ExpenseEdited",
             "metadata": {"occurred_at": "2026-03-12T10:00:00Z", "actor": {"type": "person", "id": "abc"}},
             "change": {"before": {"category": "meals", "note": "x"}, "after": {"category": "travel", "note": "x"}},
-        }, {
+        }), json!({
             "type": "ExpenseReimbursed",
             "metadata": {"occurred_at": "2026-03-13T10:00:00Z", "actor": {"type": "person", "id": "ghi"}},
             "change": {"reference": "SEPA-1", "amount": {"minor_units": 100, "currency": "EUR"}},
-        }]});
+        })];
         assert_eq!(
             history(&events, &json!({"id": "abc", "manager": "def"})),
             "2026-03-12 10:00 UTC  ExpenseEdited  you\n    category: meals → travel\n\

@@ -50,7 +50,14 @@ impl Approval {
     /// # Errors
     /// [`SettingsError`] names what is missing.
     pub fn from_env(sdk: &SdkConfig) -> Result<Self, SettingsError> {
-        let mut settings = Settings::new();
+        Self::new(sdk, Settings::new())
+    }
+
+    /// By these settings.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names what is missing.
+    pub fn new(sdk: &SdkConfig, mut settings: Settings) -> Result<Self, SettingsError> {
         let table = settings.text("TABLE_NAME");
         let approval = Self {
             store: Store::new(Table::new(sdk, table)),

@@ -10,7 +10,7 @@ use slipstream_common::{
     caller,
     duplicates::{self, Kind, Suspect},
     execution::StepEnd,
-    http::{Request, Response},
+    http::{Request, Response, given},
     keys::{self, Index},
     page::{Budget, Listing},
     problem::Problem,
@@ -131,7 +131,7 @@ fn listing_of(me: PersonId, request: &Request) -> Result<(StepStatus, Listing), 
 #[serde(deny_unknown_fields)]
 struct Wanted {
     decision: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     comment: Option<String>,
 }
 

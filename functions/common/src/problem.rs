@@ -51,11 +51,10 @@ impl Problem {
         Self::new(400, "bad-request", "The request cannot be understood", detail)
     }
 
-    /// 400: a member of the body, named by its path, is none; `.` stands for the body as a whole.
-    pub fn bad_member(path: &str, error: &serde_json::Error) -> Self {
-        let field = if path == "." { "body" } else { path };
-        let mut problem = Self::bad_request(format!("{field}: {error}."));
-        problem.errors = vec![FieldError { field: field.to_owned(), remedy: error.to_string() }];
+    /// 400: the body has not the form that is described, field by field.
+    pub fn bad_fields(errors: Vec<FieldError>) -> Self {
+        let mut problem = Self::bad_request(told(&errors));
+        problem.errors = errors;
         problem
     }
 
@@ -66,8 +65,7 @@ impl Problem {
 
     /// 422: some fields are wrong.
     pub fn invalid_fields(errors: Vec<FieldError>) -> Self {
-        let detail = errors.iter().map(|error| format!("{}: {}", error.field, error.remedy)).collect::<Vec<_>>();
-        let mut problem = Self::new(422, "invalid-field", "A field is not valid", detail.join("; "));
+        let mut problem = Self::new(422, "invalid-field", "A field is not valid", told(&errors));
         problem.errors = errors;
         problem
     }
@@ -117,6 +115,16 @@ impl Problem {
         Self::new(412, "version-mismatch", "Changed meanwhile", detail)
     }
 
+    /// 413: the body is larger than `most` bytes.
+    pub fn too_large(most: usize) -> Self {
+        Self::new(413, "too-large", "The request is too large", format!("Send a body of at most {most} bytes."))
+    }
+
+    /// 415: the body is of a type that is not taken here.
+    pub fn unsupported_media_type(detail: impl Into<String>) -> Self {
+        Self::new(415, "unsupported-media-type", "Not a supported media type", detail)
+    }
+
     /// 503: try again.
     pub fn unavailable() -> Self {
         Self::new(503, "try-again", "Try again", "A service did not answer in time. Try the same request again.")
@@ -126,6 +134,12 @@ impl Problem {
     pub fn internal() -> Self {
         Self::new(500, "internal", "Something went wrong", "The fault is on our side and was recorded.")
     }
+}
+
+/// All of them in one sentence.
+fn told(errors: &[FieldError]) -> String {
+    let told: Vec<String> = errors.iter().map(|error| format!("{}: {}", error.field, error.remedy)).collect();
+    told.join("; ")
 }
 
 impl From<FieldProblem> for FieldError {

@@ -10,7 +10,7 @@ use slipstream_domain::{
 use slipstream_events::{
     Actor, BudgetEvent, BudgetLimit, BudgetState, Category, Cause, Event, EventBody, ExpenseChange, ExpenseId,
     ExpenseState, FailureReason, PersonEvent, PersonId, PolicyEvent, PolicyState, ReceiptDeleted, ReceiptFailed,
-    ReceiptId, ReceiptStatus, Role, Subject, SubmissionId,
+    ReceiptId, ReceiptStatus, Role, Subject, SubjectType, SubmissionId,
 };
 
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
         ClaimRecord, EventRecord, HabitRecord, MarkRecord, PersonRecord, ReceiptRecord, StepRecord, expense_item,
         policy_item,
     },
-    table::{Condition, IndexQuery, StoreError, Table, Transaction, item, text},
+    table::{Condition, IndexQuery, StoreError, Table, Take, Transaction, item, text},
 };
 
 /// Why a change did not happen.
@@ -177,6 +177,24 @@ impl Store {
     /// [`StoreError`].
     pub async fn history(&self, expense: ExpenseId) -> Result<Vec<EventRecord>, StoreError> {
         self.table.partition(&keys::expense(expense).pk, keys::EVENT_PREFIX).await
+    }
+
+    /// An expense's events after the version `after`, oldest first, at most `limit`: one query.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn history_after(
+        &self,
+        expense: ExpenseId,
+        after: u64,
+        limit: i32,
+    ) -> Result<Vec<EventRecord>, StoreError> {
+        let of = |version| {
+            let subject = Subject { subject_type: SubjectType::Expense, id: expense.to_string(), version };
+            keys::event(&subject)
+        };
+        let (from, until) = (of(after.saturating_add(1)), format!("{}~", keys::EVENT_PREFIX));
+        self.table.range(&from.pk, &from.sk, &until, Some(Take::First(limit))).await
     }
 
     /// Decides `command` on the expense as it is now and writes the outcome; decides anew when someone else changed

@@ -1,12 +1,13 @@
 //! One expense: drafting, editing, submitting and what follows.
 
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use slipstream_common::{
     act::act,
     duplicates,
-    http::{Request, Response},
-    keys,
+    http::{Request, Response, from_value, given},
+    keys, page,
     problem::Problem,
     records::{PersonRecord, StepStatus},
     store::{Store, add_expense_change, add_receipt_deletion, add_step_closing},
@@ -42,8 +43,8 @@ pub struct Context<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewExpense {
-    details: ExpenseDetails,
-    #[serde(default)]
+    details: Map<String, Value>,
+    #[serde(default, deserialize_with = "given")]
     receipt_id: Option<ReceiptId>,
 }
 
@@ -115,6 +116,7 @@ async fn free_receipt(
 pub async fn create(context: Context<'_>, owner: PersonId, request: &Request) -> Result<Response, Problem> {
     let store = context.store;
     let wanted: NewExpense = request.json()?;
+    let details = merged(&ExpenseDetails::default(), wanted.details)?;
     let id = match request.header("idempotency-key") {
         // Beyond the day for which answers are kept the same key still means the same expense.
         Some(key) => ExpenseId::derived_from(&["by-hand", &owner.to_string(), key]),
@@ -129,11 +131,11 @@ pub async fn create(context: Context<'_>, owner: PersonId, request: &Request) ->
             Some(receipt) => Some(free_receipt(store, owner, receipt, transaction).await?),
             None => None,
         };
-        reports::join_as_edited(store, owner, None, wanted.details.report, transaction).await?;
+        reports::join_as_edited(store, owner, None, details.report, transaction).await?;
         let drafted = Drafted {
             id,
             owner,
-            details: wanted.details.clone(),
+            details: details.clone(),
             receipt: wanted.receipt_id,
             receipt_sha256,
             review: Vec::new(),
@@ -191,7 +193,6 @@ async fn command(store: &Store, owner: PersonId, request: &Request, command: Com
 
 /// Asks for approval.
 pub async fn submit(context: Context<'_>, owner: PersonId, request: &Request) -> Result<Response, Problem> {
-    request.no_body()?;
     let store = context.store;
     act(store, request, owner, async |transaction: &mut Transaction| {
         let state = own_as_known(store, owner, request).await?;
@@ -206,7 +207,6 @@ pub async fn submit(context: Context<'_>, owner: PersonId, request: &Request) ->
 /// Takes the submission back; the same transaction closes the step that waits, so that its link dies with it and the
 /// execution is let go on.
 pub async fn withdraw(store: &Store, owner: PersonId, request: &Request) -> Result<Response, Problem> {
-    request.no_body()?;
     act(store, request, owner, async |transaction: &mut Transaction| {
         let state = own_as_known(store, owner, request).await?;
         let cause = request.cause(owner);
@@ -228,7 +228,7 @@ pub async fn reimburse(store: &Store, finance: &PersonRecord, request: &Request)
     #[derive(Debug, Default, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Payment {
-        #[serde(default)]
+        #[serde(default, deserialize_with = "given")]
         reference: Option<String>,
     }
     let payment: Payment = if request.body.is_empty() { Payment::default() } else { request.json()? };
@@ -284,7 +284,6 @@ pub async fn detach(store: &Store, owner: PersonId, request: &Request) -> Result
 /// Says that what is suspected now is no duplicate. What comes to be suspected later is told again.
 pub async fn not_duplicate(context: Context<'_>, owner: PersonId, request: &Request) -> Result<Response, Problem> {
     let store = context.store;
-    request.no_body()?;
     act(store, request, owner, async |transaction: &mut Transaction| {
         let state = own_as_known(store, owner, request).await?;
         let suspects = duplicates::suspects(store, &state).await?;
@@ -306,22 +305,22 @@ pub async fn split(store: &Store, owner: PersonId, request: &Request) -> Result<
     #[serde(deny_unknown_fields)]
     struct Wanted {
         parts: Vec<WantedPart>,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "given")]
         personal: Option<Money>,
     }
     #[derive(Debug, Clone, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct WantedPart {
         amount: Money,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "given")]
         category: Option<Category>,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "given")]
         cost_centre: Option<String>,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "given")]
         project: Option<String>,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "given")]
         note: Option<String>,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "given")]
         paid_by: Option<PaidBy>,
     }
     impl From<WantedPart> for Part {
@@ -385,18 +384,38 @@ struct HistoryEntry {
 
 /// Who did what when, and what it was before and after: the events of the expense.
 pub async fn history(store: &Store, caller: &PersonRecord, request: &Request) -> Result<Response, Problem> {
+    let limit = i32::try_from(page::limit(request)?).unwrap_or(i32::MAX);
+    let cursor = request.query_string_parameters.get("cursor");
+    let mut after = cursor.map_or(Ok(0), |cursor| version_of(cursor))?;
     let state = visible_expense(store, caller, request.path("expense_id", "expense")?).await?;
     let mut events = Vec::new();
-    for record in store.history(state.id).await? {
+    for record in store.history_after(state.id, after, limit).await? {
         let event = record.event().map_err(|error| {
             tracing::error!(%error, expense.id = %state.id, "an event in the table cannot be read");
             Problem::internal()
         })?;
+        after = event.metadata.subject.version;
         let mut data = serde_json::to_value(&event.data).unwrap_or_default();
         let change = data.get_mut("change").map(Value::take).unwrap_or_default();
         events.push(HistoryEntry { event_type: event.metadata.event_type, metadata: event.metadata, change });
     }
-    Ok(Response::json(200, &serde_json::json!({ "events": events })))
+    let next_cursor = (!events.is_empty() && after < state.version).then(|| cursor_after(after));
+    Ok(Response::json(200, &serde_json::json!({ "events": events, "next_cursor": next_cursor })))
+}
+
+/// A place in a history: after the version.
+fn cursor_after(version: u64) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(version.to_string())
+}
+
+/// The version that a cursor names.
+///
+/// # Errors
+/// 422.
+fn version_of(cursor: &str) -> Result<u64, Problem> {
+    let text = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let version = text.and_then(|text| text.parse().ok()).filter(|version| cursor_after(*version) == cursor);
+    version.ok_or_else(|| Problem::invalid("cursor", "use the next_cursor of an earlier page of this history, unchanged"))
 }
 
 /// The details after a JSON merge patch (RFC 7396): members replace, `null` removes.
@@ -410,8 +429,7 @@ fn merged(before: &ExpenseDetails, patch: Map<String, Value>) -> Result<ExpenseD
             members.insert(name, value);
         }
     }
-    serde_path_to_error::deserialize(details)
-        .map_err(|error| Problem::bad_member(&format!("details.{}", error.path()), error.inner()))
+    from_value(details)
 }
 
 #[cfg(test)]
@@ -419,6 +437,14 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+
+    #[test]
+    fn a_cursor_of_a_history_leads_back_to_its_version() {
+        assert_eq!(version_of(&cursor_after(27)).unwrap(), 27);
+        for cursor in ["", "%", "27", &BASE64_URL_SAFE_NO_PAD.encode("027"), &BASE64_URL_SAFE_NO_PAD.encode("-1")] {
+            assert_eq!(version_of(cursor).unwrap_err().errors[0].field, "cursor", "{cursor}");
+        }
+    }
 
     fn patch(text: &str) -> Map<String, Value> {
         serde_json::from_str(text).unwrap()

@@ -12,7 +12,7 @@ use slipstream_common::{
     store::Store,
     table::IndexQuery,
 };
-use slipstream_domain::merchant;
+use slipstream_domain::{details::MAX_MINOR_UNITS, merchant};
 use slipstream_events::{Category, Currency, ExpenseState, ExpenseStatus, PaidBy, PersonId, ReportId};
 
 use crate::view::View;
@@ -95,6 +95,17 @@ impl Query<'_> {
         parsed
     }
 
+    /// An amount of the size that an expense can have.
+    fn minor_units(&mut self, name: &str) -> Option<i64> {
+        let form = format!("a whole number of minor units from -{MAX_MINOR_UNITS} to {MAX_MINOR_UNITS}");
+        let amount = self.parsed(name, &form)?;
+        if !(-MAX_MINOR_UNITS..=MAX_MINOR_UNITS).contains(&amount) {
+            self.fault(name, format!("give {form}"));
+            return None;
+        }
+        Some(amount)
+    }
+
     /// A member of an enumeration, by its name in JSON.
     fn one_of<T: Copy + std::fmt::Display>(&mut self, name: &str, all: &[T]) -> Option<T> {
         let value = self.request.query_string_parameters.get(name)?;
@@ -124,8 +135,8 @@ impl Query<'_> {
         let filters = Filters {
             category: self.one_of("category", &Category::ALL),
             currency: self.parsed("currency", "an ISO 4217 code such as EUR"),
-            least: self.parsed("min_minor_units", "a whole number of minor units"),
-            most: self.parsed("max_minor_units", "a whole number of minor units"),
+            least: self.minor_units("min_minor_units"),
+            most: self.minor_units("max_minor_units"),
             merchant: self.text("merchant"),
             paid_by: self.one_of("paid_by", &[PaidBy::OutOfPocket, PaidBy::CompanyCard]),
             report: self.parsed("report", "the id of a report"),
@@ -265,14 +276,14 @@ mod tests {
         let event = json!({
             "httpMethod": "GET", "resource": "/expenses", "requestContext": {},
             "queryStringParameters": {
-                "category": "food", "currency": "eur", "min_minor_units": "1.5", "merchant": " ", "paid_by": "me",
-                "report": "x",
+                "category": "food", "currency": "eur", "min_minor_units": "1.5", "max_minor_units": "1000000000001",
+                "merchant": " ", "paid_by": "me", "report": "x",
             },
         });
         let request: Request = serde_json::from_value(event).unwrap();
         let mut query = Query { request: &request, faults: Vec::new() };
         query.filters();
         let fields: Vec<String> = query.faults.into_iter().map(|fault| fault.field).collect();
-        assert_eq!(fields, ["category", "currency", "min_minor_units", "merchant", "paid_by", "report"]);
+        assert_eq!(fields, ["category", "currency", "min_minor_units", "max_minor_units", "merchant", "paid_by", "report"]);
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use slipstream_common::{
     act::act,
-    http::{Request, Response, etag},
+    http::{Request, Response, etag, given},
     problem::{FieldError, Problem},
     store::{Store, add_policy},
     table::Transaction,
@@ -18,23 +18,23 @@ use slipstream_events::{
 #[serde(deny_unknown_fields)]
 struct NewPolicy {
     decision_due_seconds: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     reminder_after_seconds: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     escalation_after_seconds: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     receipt_required_from: Option<ReceiptRule>,
     #[serde(default)]
     category_limits: Vec<CategoryLimit>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     max_age: Option<AgeRule>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     future_dates: Option<FutureRule>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     allowed_currencies: Option<CurrencyRule>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     auto_approve_below: Option<Money>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     second_level_from: Option<Money>,
     #[serde(default)]
     second_level: SecondLevel,

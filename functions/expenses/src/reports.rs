@@ -303,7 +303,6 @@ async fn leave(store: &Store, record: &ReportRecord, cause: &Cause) -> Result<()
 
 /// Submits every expense of a report that its owner still writes: all in one transaction, or none.
 pub async fn submit(context: Context<'_>, owner: PersonId, request: &Request) -> Result<Response, Problem> {
-    request.no_body()?;
     let store = context.store;
     act(store, request, owner, async |transaction: &mut Transaction| {
         let before = own(store, owner, request).await?;

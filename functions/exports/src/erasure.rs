@@ -189,7 +189,6 @@ fn is_anonymous(person: &PersonRecord) -> bool {
 /// 404; 409 for oneself.
 pub async fn ask(worker: &Worker, terms: Terms, me: PersonId, request: &Request) -> Result<Response, Problem> {
     let id: PersonId = request.path("person_id", "person")?;
-    request.no_body()?;
     if id == me {
         let detail = "Nobody erases themselves: what they did could not be told any more. Ask another administrator.";
         return Err(Problem::conflict("own-account", detail));

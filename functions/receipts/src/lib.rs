@@ -20,7 +20,7 @@ use slipstream_common::{
     Fault,
     act::act,
     caller,
-    http::{Request, Response, serve},
+    http::{Request, Response, given, serve},
     keys,
     problem::{FieldError, Problem},
     records::{PersonRecord, ReceiptRecord},
@@ -41,6 +41,8 @@ use slipstream_events::{
 
 /// The largest file that is accepted, in bytes.
 pub const MAX_BYTES: u64 = 20 * 1024 * 1024;
+/// The longest name of a file, in characters; it is not kept.
+const MAX_FILE_NAME: usize = 255;
 /// The name of the uploaded object.
 const ORIGINAL: &str = "original";
 /// How long a presigned view can be fetched, in seconds.
@@ -63,8 +65,8 @@ struct Announcement {
     size_bytes: u64,
     media_type: MediaType,
     /// What the file is called on the phone; only for the client's own use, never a key.
-    #[serde(default, rename = "file_name")]
-    _file_name: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    file_name: Option<String>,
 }
 
 /// Whoever has it may upload the announced bytes, once, until it expires.
@@ -184,6 +186,9 @@ fn faults(announcement: &Announcement) -> Vec<FieldError> {
     } else if announcement.size_bytes > MAX_BYTES {
         fault("size_bytes", format!("send a file of at most {MAX_BYTES} bytes"));
     }
+    if announcement.file_name.as_ref().is_some_and(|name| name.chars().count() > MAX_FILE_NAME) {
+        fault("file_name", format!("give at most {MAX_FILE_NAME} characters, or leave it out"));
+    }
     faults
 }
 
@@ -198,7 +203,14 @@ impl Receipts {
     /// # Errors
     /// [`SettingsError`] names what is missing.
     pub fn from_env(sdk: &SdkConfig) -> Result<Self, SettingsError> {
-        let mut settings = Settings::new();
+        Self::new(sdk, Settings::new())
+    }
+
+    /// By these settings.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names what is missing.
+    pub fn new(sdk: &SdkConfig, mut settings: Settings) -> Result<Self, SettingsError> {
         let table = settings.text("TABLE_NAME");
         let receipts = Self {
             store: Store::new(Table::new(sdk, table)),
@@ -466,12 +478,14 @@ mod tests {
             sha256: sha256.to_owned(),
             size_bytes,
             media_type: MediaType::Jpeg,
-            _file_name: None,
+            file_name: (!sha256.is_empty()).then(|| "ö".repeat(MAX_FILE_NAME)),
         };
         let fields = |announcement| faults(&announcement).into_iter().map(|fault| fault.field).collect::<Vec<_>>();
         assert_eq!(fields(announcement(&"0a".repeat(32), 1)), Vec::<String>::new());
         assert_eq!(fields(announcement(&"0A".repeat(32), MAX_BYTES + 1)), ["sha256", "size_bytes"]);
         assert_eq!(fields(announcement("", 0)), ["sha256", "size_bytes"]);
+        let long = Announcement { file_name: Some("x".repeat(256)), ..announcement(&"0a".repeat(32), 1) };
+        assert_eq!(fields(long), ["file_name"]);
     }
 
     #[test]

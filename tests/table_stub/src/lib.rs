@@ -6,6 +6,8 @@
 //! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>). What it does not
 //! know it refuses, so that a test cannot pass by accident.
 //!
+//! It also gives out objects, as S3 does for `GetObject`, so that functions which read one work.
+//!
 //! It knows nothing of Slipstream but the names of the keys: `PK`, `SK` and `GSI1PK` to `GSI4SK`.
 //!
 //! To test: `cargo test -p slipstream-table-stub`; its tests are those of the costs of requests, too.
@@ -16,6 +18,7 @@ mod size;
 mod table;
 
 use std::{
+    collections::HashMap,
     net::Ipv4Addr,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -37,7 +40,7 @@ pub type Item = Map<String, Value>;
 /// What was asked of the table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Asked {
-    /// `GetItem`, `Query`, `TransactWriteItems` and so on.
+    /// `GetItem`, `Query`, `TransactWriteItems` and so on; `GetObject`.
     pub operation: String,
     /// Which index was queried; none for the table itself.
     pub index: Option<String>,
@@ -63,7 +66,22 @@ pub struct Stub {
 #[derive(Debug, Default)]
 struct State {
     table: Table,
+    /// By bucket and key, as in their path.
+    objects: HashMap<String, Vec<u8>>,
     asked: Vec<Asked>,
+}
+
+/// The SDK's configuration that leads to the stub at this address, of this or another process.
+pub fn sdk(url: &str) -> SdkConfig {
+    let credentials = Credentials::new("stub", "stub", None, None, "stub");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(url)
+        .region(Region::from_static("eu-central-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .retry_config(RetryConfig::disabled())
+        .build()
 }
 
 impl Stub {
@@ -89,20 +107,17 @@ impl Stub {
 
     /// The SDK's configuration that leads here.
     pub fn sdk(&self) -> SdkConfig {
-        let credentials = Credentials::new("stub", "stub", None, None, "stub");
-        SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(&self.url)
-            .region(Region::from_static("eu-central-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .retry_config(RetryConfig::disabled())
-            .build()
+        sdk(&self.url)
     }
 
     /// Puts an item, unasked and unrecorded.
     pub fn put(&self, item: Item) {
         self.lock().table.put(item);
+    }
+
+    /// Puts an object of a bucket, at `bucket/key`.
+    pub fn put_object(&self, path: &str, bytes: Vec<u8>) {
+        self.lock().objects.insert(path.to_owned(), bytes);
     }
 
     /// Every item, in the order of the keys.

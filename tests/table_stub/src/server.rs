@@ -8,10 +8,10 @@ use std::{
 use axum::{
     Router,
     body::Bytes,
-    extract::State as Extract,
+    extract::{Path, State as Extract},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::post,
+    routing::{get, post},
 };
 use serde_json::{Map, Value, json};
 
@@ -32,7 +32,21 @@ enum Answer {
 }
 
 pub fn routes(state: Arc<Mutex<State>>) -> Router {
-    Router::new().route("/", post(answer)).with_state(state)
+    Router::new().route("/", post(answer)).route("/{*path}", get(object)).with_state(state)
+}
+
+/// An object, or S3's word for that there is none.
+async fn object(Extract(state): Extract<Arc<Mutex<State>>>, Path(path): Path<String>) -> Response {
+    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = state.objects.get(&path).cloned();
+    state.note("GetObject", &Value::Null, usize::from(found.is_some()), 0.0);
+    match found {
+        Some(bytes) => bytes.into_response(),
+        None => {
+            let error = "<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>";
+            (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, "application/xml")], error).into_response()
+        }
+    }
 }
 
 async fn answer(Extract(state): Extract<Arc<Mutex<State>>>, headers: HeaderMap, body: Bytes) -> Response {

@@ -29,6 +29,15 @@ pub(crate) struct Id {
     id: ExpenseId,
 }
 
+/// `slip history`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct History {
+    #[command(flatten)]
+    expense: Id,
+    #[command(flatten)]
+    paging: Paging,
+}
+
 /// `slip list`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -327,9 +336,9 @@ pub(crate) async fn detach(slip: &Slip, id: Id) -> Outcome {
 }
 
 /// Shows what happened.
-pub(crate) async fn history(slip: &Slip, id: Id) -> Outcome {
-    let api = slip.api()?;
-    let answer = api.send(Call::get(format!("/expenses/{}/history", id.id))).await?;
-    let me = if slip.out.json { Value::Null } else { api.json(Call::get("/me")).await? };
-    slip.shown(&answer, |history| views::history(history, &me))
+pub(crate) async fn history(slip: &Slip, history: History) -> Outcome {
+    let me = if slip.out.json { Value::Null } else { slip.api()?.json(Call::get("/me")).await? };
+    let call = Call::get(format!("/expenses/{}/history", history.expense.id));
+    let view = |events: &[Value]| views::history(events, &me);
+    slip.list(call, "events", &history.paging, view, "Nothing has happened yet.").await
 }

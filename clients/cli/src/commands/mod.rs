@@ -98,7 +98,7 @@ pub(crate) enum Command {
     /// Takes submissions back
     Withdraw(expenses::Ids),
     /// Shows everything that happened to an expense
-    History(expenses::Id),
+    History(expenses::History),
     /// Records that approved expenses were paid out (finance)
     Reimburse(expenses::Reimburse),
     /// Says that expenses are no duplicates
@@ -166,7 +166,7 @@ pub(crate) async fn run(slip: &Slip, command: Command) -> Outcome {
         Command::Detach(id) => expenses::detach(slip, id).await,
         Command::Submit(ids) => expenses::act(slip, ids, "submit").await,
         Command::Withdraw(ids) => expenses::act(slip, ids, "withdraw").await,
-        Command::History(id) => expenses::history(slip, id).await,
+        Command::History(history) => expenses::history(slip, history).await,
         Command::Reimburse(reimburse) => expenses::reimburse(slip, reimburse).await,
         Command::NotDuplicate(ids) => expenses::act(slip, ids, "not-duplicate").await,
         Command::Receipt(receipt) => receipts::run(slip, receipt).await,

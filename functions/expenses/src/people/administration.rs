@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use slipstream_common::{
     act::act,
-    http::{Request, Response},
+    http::{Request, Response, given},
     problem::Problem,
     records::PersonRecord,
     store::add_person_change,
@@ -11,7 +11,7 @@ use slipstream_common::{
 };
 use slipstream_events::{Currency, PersonId, Role};
 
-use super::{People, answer, given, locale_of, roles_of};
+use super::{People, answer, locale_of, roles_of};
 
 /// What an administrator may set. What is left out stays.
 #[derive(Debug, Deserialize)]
@@ -19,13 +19,13 @@ use super::{People, answer, given, locale_of, roles_of};
 struct Changes {
     #[serde(default, deserialize_with = "given")]
     manager: Option<Option<PersonId>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     active: Option<bool>,
     #[serde(default, deserialize_with = "given")]
     currency: Option<Option<Currency>>,
     #[serde(default, deserialize_with = "given")]
     locale: Option<Option<String>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     roles: Option<Vec<Role>>,
     #[serde(default)]
     mail_undeliverable: Option<bool>,
@@ -85,7 +85,7 @@ impl People {
         }
         after.state.active = changes.active.unwrap_or(after.state.active);
         if let Some(roles) = &changes.roles {
-            after.state.roles = roles_of(roles.clone());
+            after.state.roles = roles_of(roles.clone())?;
         }
         match changes.mail_undeliverable {
             // Only mail that comes back sets it.

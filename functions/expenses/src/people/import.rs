@@ -7,7 +7,7 @@ use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use slipstream_common::{
     act::act,
-    http::{Request, Response},
+    http::{Request, Response, given},
     keys,
     problem::Problem,
     records::{DirectoryRecord, PersonRecord},
@@ -34,17 +34,17 @@ struct Import {
 #[serde(deny_unknown_fields)]
 struct Row {
     email: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     manager_email: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     currency: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     locale: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     active: Option<bool>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     roles: Option<Vec<Role>>,
 }
 
@@ -110,7 +110,7 @@ fn entry_of(row: Row) -> Result<DirectoryRecord, String> {
         currency: row.currency.map(|code| code.parse()).transpose().map_err(|error| format!("currency: {error}"))?,
         locale: row.locale.map(|locale| locale_of(&locale)).transpose().map_err(reason)?,
         active: row.active,
-        roles: row.roles.map(roles_of),
+        roles: row.roles.map(roles_of).transpose().map_err(reason)?,
         email: row.email.to_lowercase(),
     })
 }
@@ -350,6 +350,7 @@ mod tests {
             (r#"{"email": "a@example.com", "currency": "EUX"}"#, "currency"),
             (r#"{"email": "a@example.com", "locale": "?"}"#, "locale"),
             (r#"{"email": "a@example.com", "name": ""}"#, "name"),
+            (r#"{"email": "a@example.com", "roles": ["finance", "finance"]}"#, "roles"),
         ] {
             assert!(row(text).unwrap_err().starts_with(column), "{text}");
         }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use slipstream_common::{
     act::act,
     caller::{self, Identity},
-    http::{Request, Response},
+    http::{Request, Response, given},
     keys::{self, Index},
     problem::Problem,
     records::{DirectoryRecord, PersonRecord},
@@ -14,13 +14,13 @@ use slipstream_common::{
 };
 use slipstream_events::{Cause, Currency, Delegation, PersonId, PersonState};
 
-use super::{MAX_NAME, MAX_RACES, NotDone, People, answer, given, locale_of, name_of, same_address};
+use super::{MAX_NAME, MAX_RACES, NotDone, People, answer, locale_of, name_of, same_address};
 
 /// What people may set of their own profile. What is left out stays.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Changes {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     name: Option<String>,
     #[serde(default, deserialize_with = "given")]
     locale: Option<Option<String>>,
