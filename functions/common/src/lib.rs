@@ -9,7 +9,7 @@
 //! - [`store`]: changes of expenses, receipts, people and policy, each with its event in the same transaction;
 //! - [`rates`]: the exchange rates, by day;
 //! - [`sums`]: the keys of the projections table that more than one function uses;
-//! - [`http`], [`problem`], [`caller`], [`routes`]: API Gateway requests and RFC 9457 problems;
+//! - [`http`], [`problem`], [`caller`], [`routes`], [`visible`]: API Gateway requests, RFC 9457 problems, and who may see what;
 //! - [`act`]: what a request asks for, carried out once; [`page`]: lists by page;
 //! - [`duplicates`]: expenses that may be claimed twice;
 //! - [`background`]: work that takes longer than a request, and its place among the open work;
@@ -45,6 +45,7 @@ pub mod store;
 pub mod sums;
 pub mod table;
 pub mod telemetry;
+pub mod visible;
 pub mod warnings;
 
 /// What a function answers the runtime when it cannot answer the event itself: the invocation failed, and whoever

@@ -64,6 +64,16 @@ pub struct Stub {
 struct State {
     table: Table,
     asked: Vec<Asked>,
+    fault: Option<Fault>,
+}
+
+/// A request that is not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault {
+    /// How many requests are answered before.
+    pub after: usize,
+    /// Whether it has its effect all the same.
+    pub has_effect: bool,
 }
 
 impl Stub {
@@ -108,6 +118,16 @@ impl Stub {
     /// Every item, in the order of the keys.
     pub fn items(&self) -> Vec<Item> {
         self.lock().table.items().cloned().collect()
+    }
+
+    /// Leaves one of the requests from now on unanswered.
+    pub fn fail(&self, fault: Fault) {
+        self.lock().fault = Some(fault);
+    }
+
+    /// Whether the fault has yet to happen; it is called off.
+    pub fn take_fault(&self) -> bool {
+        self.lock().fault.take().is_some()
     }
 
     /// What was asked since the last time.

@@ -1,6 +1,7 @@
-//! The function on the stub, people who call it, and expenses by the thousand.
+//! The functions on the stub, people who call them, and expenses by the thousand.
 
 use expenses::{Expenses, Places};
+use receipts::Receipts;
 use serde_json::{Value, json};
 use slipstream_common::{http::Response, mail_domains::MailDomains};
 use slipstream_events::Currency;
@@ -9,10 +10,11 @@ use slipstream_table_stub::{Item, Stub, TABLE};
 pub const EMPLOYEE: &str = "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a11";
 pub const FINANCE: &str = "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a12";
 
-/// The function and its table.
+/// The functions and their table.
 pub struct World {
     pub stub: Stub,
-    function: Expenses,
+    expenses: Expenses,
+    receipts: Receipts,
 }
 
 impl World {
@@ -21,8 +23,10 @@ impl World {
         let stub = Stub::start().unwrap();
         let domains = MailDomains::new("example.com");
         let places = Places { table: TABLE, projections: TABLE, pool: "no-pool" };
-        let function = Expenses::new(&stub.sdk(), &places, domains, Currency::EUR, "http://web".to_owned());
-        let world = Self { stub, function };
+        let web = || "http://web".to_owned();
+        let expenses = Expenses::new(&stub.sdk(), &places, domains, Currency::EUR, web());
+        let receipts = Receipts::new(&stub.sdk(), TABLE, "no-bucket".to_owned(), 900, web());
+        let world = Self { stub, expenses, receipts };
         for person in [EMPLOYEE, FINANCE] {
             assert_eq!(world.get(person, "/me", &[], &[]).await.status_code, 200);
         }
@@ -53,7 +57,10 @@ impl World {
             "headers": map(headers), "body": if body.is_null() { String::new() } else { body.to_string() },
             "requestContext": {"requestId": "r-1", "authorizer": {"claims": claims}},
         });
-        self.function.handle(event).await.unwrap()
+        if path.starts_with("/receipts") {
+            return self.receipts.handle(event).await.unwrap();
+        }
+        self.expenses.handle(event).await.unwrap()
     }
 
     pub async fn get(&self, caller: &str, path: &str, named: &[(&str, &str)], query: &[(&str, &str)]) -> Response {
@@ -79,12 +86,36 @@ impl World {
 
     /// The item of an expense, as the function wrote it.
     pub fn item(&self, id: &str) -> Item {
-        self.stub
-            .items()
-            .into_iter()
-            .find(|item| item["PK"]["S"] == format!("EXPENSE#{id}") && item["SK"]["S"] == "EXPENSE")
-            .unwrap()
+        self.item_at(&format!("EXPENSE#{id}"), "EXPENSE").unwrap()
     }
+
+    /// The item with a key.
+    pub fn item_at(&self, pk: &str, sk: &str) -> Option<Item> {
+        self.stub.items().into_iter().find(|item| item["PK"]["S"] == pk && item["SK"]["S"] == sk)
+    }
+
+    /// A receipt that was announced, and read without drafting an expense.
+    pub async fn receipt(&self, number: usize) -> String {
+        let id = self.announced(number).await;
+        let mut item = self.item_at(&format!("RECEIPT#{id}"), "RECEIPT").unwrap();
+        item.insert("status".to_owned(), json!({ "S": "read" }));
+        item.retain(|name, _| !name.starts_with("GSI"));
+        self.stub.put(item);
+        id
+    }
+
+    /// A receipt that was announced.
+    pub async fn announced(&self, number: usize) -> String {
+        let body = announcement(number);
+        let response = self.call(EMPLOYEE, "POST", "/receipts", &[], &[], &[], &body).await;
+        assert!(matches!(response.status_code, 200 | 201), "{}", response.body);
+        read(&response)["receipt"]["id"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Says which bytes will be uploaded.
+pub fn announcement(number: usize) -> Value {
+    json!({ "sha256": format!("{number:064x}"), "size_bytes": 1000, "media_type": "image/jpeg" })
 }
 
 /// Another expense like this one: number `n`, of another date.
