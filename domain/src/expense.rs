@@ -7,7 +7,7 @@ use slipstream_events::{
     ApprovalReassigned, ApprovalReminded, ApprovalRequested, Approved, AutoApproved, ChangesRequested, Conversion,
     Deleted, Drafted, DuplicatesDismissed, Edited, ExpenseChange, ExpenseDetails, ExpenseState, ExpenseStatus, PaidBy,
     PersonId, PolicyFinding, ReadField, ReassignmentReason, ReceiptAttached, ReceiptDetached, Reimbursed, Rejected,
-    Reopened, Severity, SplitUndone, SplitUp, StepApproved, SubmissionExpired, Submitted, Withdrawn,
+    Reopened, Severity, Split, SplitUndone, SplitUp, StepApproved, SubmissionExpired, Submitted, Withdrawn,
 };
 
 use crate::details::{self, FieldProblem};
@@ -117,7 +117,7 @@ pub enum Command {
     AttachReceipt(ReceiptAttached),
     /// Take its receipt away.
     DetachReceipt,
-    /// Say that suspected duplicates are none, each by its digest.
+    /// Say that all that is suspected now is no duplicate, each by its digest.
     DismissDuplicates(DuplicatesDismissed),
     /// Split it: [`crate::split::plan`] says into what.
     SplitUp(Box<SplitUp>),
@@ -466,7 +466,9 @@ pub fn decide(state: Option<&ExpenseState>, command: Command) -> Result<ExpenseC
         Command::UndoSplit => match &state.split {
             Some(split) if split.of == state.id => {
                 let before = state.details.clone();
-                let after = ExpenseDetails { amount: Some(split.total), ..before.clone() };
+                let Split { total, original_amount, tax, .. } = split;
+                let (amount, original_amount, tax) = (Some(*total), *original_amount, *tax);
+                let after = ExpenseDetails { amount, original_amount, tax, ..before.clone() };
                 ExpenseChange::SplitUndone(SplitUndone { before, after })
             }
             Some(_) => return Err(Rejection::Split("the split is undone from its first part")),
@@ -557,9 +559,7 @@ pub fn apply(state: Option<&ExpenseState>, change: &ExpenseChange, at: Timestamp
             after.receipt_sha256 = None;
         }
         ExpenseChange::DuplicatesDismissed(dismissed) => {
-            after.distinct_from.extend(dismissed.distinct_from.iter().cloned());
-            after.distinct_from.sort_unstable();
-            after.distinct_from.dedup();
+            after.distinct_from = dismissed.distinct_from.clone();
         }
         ExpenseChange::SplitUp(split) => {
             after.details = split.after.clone();
@@ -587,7 +587,7 @@ fn settles(edited: &Edited, field: ReadField) -> bool {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use slipstream_events::{Category, Currency, ExpenseId, Money, PolicyRule, ReceiptId, Split};
+    use slipstream_events::{Category, Currency, ExpenseId, Money, PolicyRule, ReceiptId};
 
     use super::*;
 
@@ -710,7 +710,8 @@ mod tests {
 
     fn halves() -> Split {
         let (of, other) = (ExpenseId::derived_from(&["test"]), ExpenseId::derived_from(&["other"]));
-        Split { of, parts: vec![of, other], total: Money::new(2340, Currency::EUR), personal: None }
+        let (total, tax) = (Money::new(2340, Currency::EUR), Some(Money::new(374, Currency::EUR)));
+        Split { of, parts: vec![of, other], total, original_amount: None, tax, personal: None }
     }
 
     /// The arrows as the design draws them, written down a second time so that the table is held against something.
@@ -871,7 +872,8 @@ mod tests {
         assert!(matches!(decide(Some(&other), Command::UndoSplit), Err(Rejection::Split(_))));
         let change = decide(Some(&part), Command::UndoSplit).unwrap();
         let whole = apply(Some(&part), &change, Timestamp::UNIX_EPOCH).unwrap();
-        assert_eq!((whole.details.amount, whole.split), (Some(halves().total), None));
+        assert_eq!((whole.details.amount, whole.details.tax), (Some(halves().total), halves().tax));
+        assert_eq!(whole.split, None);
     }
 
     proptest! {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::{Timestamp, civil::Date};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::{Conversion, ExpenseId, Money, PersonId, PolicyFinding, ReceiptId, ReportId, ReviewFinding, SubmissionId};
 
@@ -139,7 +139,7 @@ pub struct ExpenseDetails {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merchant: Option<String>,
     /// The date on the receipt: a calendar date, not an instant.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "calendar_date", skip_serializing_if = "Option::is_none")]
     pub date: Option<Date>,
     /// What is claimed, in the currency in which it is paid back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -200,7 +200,7 @@ pub struct ExpenseState {
     /// rate was known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub converted: Option<Conversion>,
-    /// Which suspected duplicates its owner said are none, each by a digest that only who knows the other can make.
+    /// Which suspected duplicates its owner last said are none, each by a digest of the pair that they cannot make.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub distinct_from: Vec<String>,
     /// Of what it is a part, if its receipt was split.
@@ -212,6 +212,13 @@ pub struct ExpenseState {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+}
+
+/// A date as `2026-03-12`. Other forms of ISO 8601 carry a time and an offset, which would be lost without a word.
+fn calendar_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Date>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let date = text.parse().ok().filter(|date: &Date| date.to_string() == text);
+    date.map(Some).ok_or_else(|| D::Error::custom("this is no date such as 2026-03-12"))
 }
 
 impl ExpenseState {
@@ -255,6 +262,12 @@ pub struct Split {
     pub parts: Vec<ExpenseId>,
     /// What the parts and the personal part add up to.
     pub total: Money,
+    /// What the receipt says, where that is another currency than `total`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_amount: Option<Money>,
+    /// The tax that the total includes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax: Option<Money>,
     /// What is not claimed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub personal: Option<Money>,
@@ -296,10 +309,10 @@ pub struct ReceiptDetached {
     pub receipt: ReceiptId,
 }
 
-/// Its owner said that suspected duplicates are none.
+/// Its owner said that what was suspected then is no duplicate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DuplicatesDismissed {
-    /// The digests of the pairs, as in [`ExpenseState::distinct_from`].
+    /// The digests of all pairs that were suspected then, as in [`ExpenseState::distinct_from`].
     pub distinct_from: Vec<String>,
 }
 

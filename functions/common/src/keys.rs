@@ -4,7 +4,7 @@
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use slipstream_domain::merchant;
 use slipstream_events::{
-    BatchId, Category, EventId, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, ExportId, PersonId, ReceiptId, ReportId,
+    BatchId, Category, EventId, ExpenseId, ExpenseState, ExpenseStatus, ExportId, PersonId, ReceiptId, ReportId,
     Role, Subject, SubjectType, SubmissionId,
 };
 
@@ -312,10 +312,14 @@ pub fn same_file(sha256: &str) -> String {
 }
 
 /// The partition of the expenses that look like the same purchase: merchant (by its key), date, currency and amount as
-/// on the receipt. `None` while something of it is not known.
-pub fn same_purchase(details: &ExpenseDetails) -> Option<String> {
+/// on the receipt; of a part of a split the amount of the whole. `None` while something of it is not known.
+pub fn same_purchase(state: &ExpenseState) -> Option<String> {
+    let details = &state.details;
     let merchant = merchant::key(details.merchant.as_deref()?);
-    let amount = details.original_amount.or(details.amount)?;
+    let amount = match &state.split {
+        Some(split) => split.original_amount.unwrap_or(split.total),
+        None => details.original_amount.or(details.amount)?,
+    };
     let date = details.date?;
     (!merchant.is_empty()).then(|| format!("LIKELY#{merchant}#{date}#{}#{}", amount.currency, amount.minor_units))
 }
@@ -344,7 +348,7 @@ pub fn marks(state: &ExpenseState) -> Vec<Mark> {
     };
     if state.status != ExpenseStatus::Rejected {
         state.receipt_sha256.as_deref().map(same_file).into_iter().for_each(&mut mark);
-        same_purchase(&state.details).into_iter().for_each(&mut mark);
+        same_purchase(state).into_iter().for_each(&mut mark);
     }
     state.details.report.map(report_partition).into_iter().for_each(&mut mark);
     let holds = state.split.as_ref().is_none_or(|split| split.of == state.id);
@@ -352,6 +356,11 @@ pub fn marks(state: &ExpenseState) -> Vec<Mark> {
         marks.push(Mark { key: receipt_use(receipt), exclusive: true });
     }
     marks
+}
+
+/// What digests of dismissed duplicates are made with.
+pub fn duplicates_secret() -> Key {
+    key("SECRET".to_owned(), "DUPLICATES")
 }
 
 /// The answer to a request that named an idempotency key.
@@ -525,7 +534,7 @@ mod tests {
 
     #[test]
     fn an_expense_stands_where_it_is_looked_for_and_nowhere_else() {
-        use slipstream_events::{Currency, Money};
+        use slipstream_events::{Currency, ExpenseDetails, Money};
         let owner: PersonId = "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a11".parse().unwrap();
         let mut state = ExpenseState {
             id: ExpenseId::derived_from(&["x"]),

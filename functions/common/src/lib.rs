@@ -9,12 +9,11 @@
 //! - [`store`]: changes of expenses, receipts, people and policy, each with its event in the same transaction;
 //! - [`rates`]: the exchange rates, by day;
 //! - [`sums`]: the keys of the projections table that more than one function uses;
-//! - [`http`], [`problem`], [`caller`], [`routes`]: API Gateway requests and RFC 9457 problems;
+//! - [`http`], [`problem`], [`caller`], [`routes`], [`visible`]: API Gateway requests, RFC 9457 problems, and who may see what;
 //! - [`act`]: what a request asks for, carried out once; [`page`]: lists by page;
 //! - [`approvals`]: whom an approval step asks;
 //! - [`duplicates`]: expenses that may be claimed twice;
 //! - [`background`]: work that takes longer than a request, and its place among the open work;
-//! - [`visibility`]: who may know of an expense and its receipt;
 //! - [`warnings`]: what an approver should look at;
 //! - [`bus`], [`execution`]: the event bus and the approval state machine;
 //! - [`mailing`]: steps that a person is mailed about together;
@@ -50,7 +49,7 @@ pub mod store;
 pub mod sums;
 pub mod table;
 pub mod telemetry;
-pub mod visibility;
+pub mod visible;
 pub mod warnings;
 
 /// What a function answers the runtime when it cannot answer the event itself: the invocation failed, and whoever

@@ -59,6 +59,9 @@ pub struct ReceiptRecord {
     /// How often it was announced anew after it had been deleted: each time it drafts another expense.
     #[serde(default)]
     pub generation: u32,
+    /// Whether an expense was submitted with it that has it no longer. Then it stays.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub submitted: bool,
     /// When it was deleted; its files are gone soon after.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Timestamp>,
@@ -140,7 +143,7 @@ pub struct MarkRecord {
     /// The receipt it has, or shares with the other parts of a split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<ReceiptId>,
-    /// The expense of which it is a part, if it is one.
+    /// The expense whose claim it is a part of; none for the first part of a split, which stands for all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split_of: Option<ExpenseId>,
 }
@@ -152,7 +155,7 @@ impl MarkRecord {
             expense: state.id,
             owner: state.owner,
             receipt: state.receipt,
-            split_of: state.split.as_ref().map(|split| split.of),
+            split_of: state.split.as_ref().map(|split| split.of).filter(|of| *of != state.id),
         }
     }
 }
@@ -160,7 +163,7 @@ impl MarkRecord {
 /// The answer to a request that named an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnswerRecord {
-    /// SHA-256 of method, path and body of the request, in hexadecimal digits.
+    /// SHA-256 of method, path, query and body of the request, in hexadecimal digits.
     pub fingerprint: String,
     /// The HTTP status.
     pub status: u16,
@@ -463,6 +466,7 @@ mod tests {
             page_count: 0,
             uploaded_at: None,
             generation: 0,
+            submitted: false,
             deleted_at: None,
             erased_at: None,
         };

@@ -380,13 +380,15 @@ async fn erase(worker: &Worker, terms: Terms, record: &mut ErasureRecord, until:
         if Timestamp::now() >= until {
             return Ok(false);
         }
-        if receipts.contains(&id) {
+        let was_submitted = store.receipt(id).await?.is_some_and(|receipt| receipt.submitted);
+        let kept = was_submitted || receipts.contains(&id);
+        if kept {
             worker.receipts.erase(&format!("{folder}reading.json"), |_| true).await?;
         } else {
             worker.receipts.erase(&folder, |_| true).await?;
             record.erased.receipts += 1;
         }
-        erase_receipt(worker, id, receipts.contains(&id)).await?;
+        erase_receipt(worker, id, kept).await?;
     }
     let partition = keys::person(person).pk;
     record.erased.habits += erase_items(store, &partition, keys::HABIT_PREFIX).await?;
