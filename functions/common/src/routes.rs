@@ -24,7 +24,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("/people", "GET"),
     ("/people/import", "POST"),
     ("/people/{person_id}", "GET, PUT"),
-    ("/people/{person_id}/erasure", "POST"),
+    ("/people/{person_id}/erasure", "GET, POST"),
     ("/policy", "GET, PUT"),
     ("/policy/versions/{version}", "GET"),
     ("/receipts", "POST"),

@@ -7,8 +7,9 @@
 //! - A receipt whose upload nobody noticed, or whose reader died, is put in the queue again (`receipts`).
 //! - An export or an erasure that nobody is at is put in the queue again (`background`).
 //! - The files of a receipt that was deleted are erased (`erasures`).
+//! - What has outlived the legal term is erased (`retention`).
 //!
-//! All but the last is what the ordinary path does, once more; doing it for nothing is harmless. Only what has waited
+//! All but the last two is what the ordinary path does, once more; doing it for nothing is harmless. Only what has waited
 //! longer than the grace is looked at, so that it does not race with the ordinary path for nothing.
 //!
 //! It must not decide anything.
@@ -21,6 +22,7 @@ mod deliveries;
 mod erasures;
 mod receipts;
 mod reports;
+mod retention;
 
 use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
@@ -48,6 +50,7 @@ pub struct Sweeper {
     exports_queue: String,
     bucket: String,
     grace: SignedDuration,
+    retention_days: i32,
 }
 
 /// Why a part of the sweep did not come to its end; the next sweep does it again.
@@ -116,6 +119,8 @@ pub struct Summary {
     pub continued: usize,
     /// Deleted receipts whose files were erased.
     pub erased: usize,
+    /// Expenses, receipts and reports that had outlived the legal term and were erased.
+    pub expired: usize,
 }
 
 impl Sweeper {
@@ -140,6 +145,7 @@ impl Sweeper {
             exports_queue: settings.text("EXPORTS_QUEUE_URL"),
             bucket: settings.text("RECEIPT_BUCKET"),
             grace: SignedDuration::from_secs(grace),
+            retention_days: settings.parsed("RECEIPT_RETENTION_DAYS", "a number of days", 0),
         };
         settings.finish(sweeper)
     }
@@ -166,6 +172,7 @@ impl Sweeper {
         note("reports", self.ask_for_reports(before).await, &mut summary.asked);
         note("exports and erasures", self.go_on(before).await, &mut summary.continued);
         note("erasures", self.erase(before).await, &mut summary.erased);
+        note("retention", self.expire(Timestamp::now()).await, &mut summary.expired);
         tracing::info!(
             republished = summary.republished,
             resumed = summary.resumed,
@@ -174,6 +181,7 @@ impl Sweeper {
             asked = summary.asked,
             continued = summary.continued,
             erased = summary.erased,
+            expired = summary.expired,
             "swept"
         );
         if faults.is_empty() { Ok(summary) } else { Err(faults.join("; ").into()) }

@@ -64,6 +64,16 @@ pub struct Stub {
 struct State {
     table: Table,
     asked: Vec<Asked>,
+    fault: Option<Fault>,
+}
+
+/// A call that gets no answer.
+#[derive(Debug, Clone, Copy)]
+struct Fault {
+    /// How many come before it.
+    after: usize,
+    /// Whether it has its effect.
+    has_effect: bool,
 }
 
 impl Stub {
@@ -108,6 +118,11 @@ impl Stub {
     /// Every item, in the order of the keys.
     pub fn items(&self) -> Vec<Item> {
         self.lock().table.items().cloned().collect()
+    }
+
+    /// After so many more calls, one fails; if `has_effect`, only its answer is lost.
+    pub fn fail(&self, after: usize, has_effect: bool) {
+        self.lock().fault = Some(Fault { after, has_effect });
     }
 
     /// What was asked since the last time.

@@ -16,7 +16,7 @@ use axum::{
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Asked, Item, State,
+    Asked, Fault, Item, State,
     expression::{Given, Refusal, holds, updated},
     size,
     table::{INDEXES, Query, key_of, place_of},
@@ -40,6 +40,10 @@ async fn answer(Extract(state): Extract<Arc<Mutex<State>>>, headers: HeaderMap, 
     let operation = target.rsplit('.').next().unwrap_or_default();
     let request: Value = serde_json::from_slice(&body).unwrap_or_default();
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+    let fault = state.fault_now();
+    if fault.is_some_and(|fault| !fault.has_effect) {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
     let answer = match operation {
         "GetItem" => state.get(&request),
         "BatchGetItem" => state.batch_get(&request),
@@ -47,6 +51,9 @@ async fn answer(Extract(state): Extract<Arc<Mutex<State>>>, headers: HeaderMap, 
         "TransactWriteItems" => state.transact(&request),
         other => Err(format!("the stub does not know the operation {other}")),
     };
+    if fault.is_some() {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
     let answer = answer.unwrap_or_else(|refusal| Answer::Error("ValidationException", json!({ "message": refusal })));
     let (status, document) = match answer {
         Answer::Done(document) => (StatusCode::OK, document),
@@ -63,6 +70,16 @@ fn key(value: &Value) -> Result<(String, String), Refusal> {
 }
 
 impl State {
+    /// The fault, if this call is the one that fails.
+    fn fault_now(&mut self) -> Option<Fault> {
+        let fault = self.fault.take()?;
+        if fault.after == 0 {
+            return Some(fault);
+        }
+        self.fault = Some(Fault { after: fault.after - 1, ..fault });
+        None
+    }
+
     fn note(&mut self, operation: &str, request: &Value, items: usize, read_units: f64) {
         self.asked.push(Asked {
             operation: operation.to_owned(),
