@@ -5,8 +5,8 @@
 use jiff::Timestamp;
 use slipstream_events::{
     ApprovalReassigned, ApprovalReminded, ApprovalRequested, Approved, AutoApproved, ChangesRequested, Conversion,
-    Deleted, Drafted, DuplicatesDismissed, Edited, ExpenseChange, ExpenseDetails, ExpenseState, ExpenseStatus, PaidBy,
-    PersonId, PolicyFinding, ReadField, ReassignmentReason, ReceiptAttached, ReceiptDetached, Reimbursed, Rejected,
+    Deleted, Drafted, DuplicatesDismissed, Edited, ExpenseChange, ExpenseDetails, ExpenseState, ExpenseStatus, Money,
+    PaidBy, PersonId, PolicyFinding, ReadField, ReassignmentReason, ReceiptAttached, ReceiptDetached, Reimbursed, Rejected,
     Reopened, Severity, Split, SplitUndone, SplitUp, StepApproved, SubmissionExpired, Submitted, Withdrawn,
 };
 
@@ -293,6 +293,14 @@ pub enum Rejection {
     /// It is a part of a split, or none.
     #[error("{0}")]
     Split(&'static str),
+}
+
+/// What the company owes the owner of an expense, or did until it paid: what they paid themselves, unless it was
+/// rejected. `None` while there is no amount.
+pub fn owed(state: &ExpenseState) -> Option<Money> {
+    let amount = state.details.amount?;
+    let is_owed = state.details.paid_by == PaidBy::OutOfPocket && state.status != ExpenseStatus::Rejected;
+    Some(if is_owed { amount } else { Money::new(0, amount.currency) })
 }
 
 /// The transition table: the status after `action`, or `None` where there is no such arrow. `None` as the status
@@ -587,7 +595,7 @@ fn settles(edited: &Edited, field: ReadField) -> bool {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use slipstream_events::{Category, Currency, ExpenseId, Money, PolicyRule, ReceiptId};
+    use slipstream_events::{Category, Currency, ExpenseId, PolicyRule, ReceiptId};
 
     use super::*;
 
@@ -856,6 +864,21 @@ mod tests {
         let details = ExpenseDetails { paid_by: PaidBy::CompanyCard, ..complete() };
         let state = ExpenseState { details, ..expense(ExpenseStatus::Approved) };
         assert_eq!(decide(Some(&state), command(Action::Reimburse)), Err(Rejection::NothingOwed));
+    }
+
+    #[test]
+    fn only_what_somebody_paid_themselves_and_was_not_rejected_is_owed() {
+        for status in ExpenseStatus::ALL {
+            let own = expense(status);
+            let amount = own.details.amount.unwrap();
+            let nothing = Money::new(0, amount.currency);
+            let expected = if status == ExpenseStatus::Rejected { nothing } else { amount };
+            assert_eq!(owed(&own), Some(expected), "{status}");
+            let details = ExpenseDetails { paid_by: PaidBy::CompanyCard, ..complete() };
+            assert_eq!(owed(&ExpenseState { details, ..own }), Some(nothing), "{status}");
+        }
+        let details = ExpenseDetails { amount: None, ..complete() };
+        assert_eq!(owed(&ExpenseState { details, ..expense(ExpenseStatus::Draft) }), None);
     }
 
     #[test]

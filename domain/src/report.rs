@@ -5,13 +5,11 @@
 use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
-use slipstream_events::{
-    Currency, ExpenseChange, ExpenseId, ExpenseState, ExpenseStatus, Money, PaidBy, PolicyFinding,
-};
+use slipstream_events::{Currency, ExpenseChange, ExpenseId, ExpenseState, ExpenseStatus, Money, PolicyFinding};
 
 use crate::{
     details::FieldProblem,
-    expense::{Command, Rejection, decide},
+    expense::{Command, Rejection, decide, owed},
 };
 
 /// The most expenses in a report. A submission of all of them is one transaction: two writes an expense (its state and
@@ -85,9 +83,8 @@ pub fn totals<'a>(expenses: impl IntoIterator<Item = &'a ExpenseState>) -> Vec<T
         let total = sums.entry(currency.code()).or_insert(Total { currency, amount: zero, owed: zero });
         // An amount has at most 10^12 minor units (`details::MAX_MINOR_UNITS`): no sum of ours comes near the limit.
         total.amount.minor_units = total.amount.minor_units.saturating_add(amount.minor_units);
-        if expense.details.paid_by == PaidBy::OutOfPocket && expense.status != ExpenseStatus::Rejected {
-            total.owed.minor_units = total.owed.minor_units.saturating_add(amount.minor_units);
-        }
+        let owed = owed(expense).map_or(0, |owed| owed.minor_units);
+        total.owed.minor_units = total.owed.minor_units.saturating_add(owed);
     }
     sums.into_values().collect()
 }
@@ -177,7 +174,7 @@ pub fn may_be_deleted(expenses: impl IntoIterator<Item = ExpenseStatus>) -> bool
 mod tests {
     use jiff::Timestamp;
     use proptest::prelude::*;
-    use slipstream_events::{ExpenseDetails, PersonId};
+    use slipstream_events::{ExpenseDetails, PaidBy, PersonId};
 
     use super::*;
     use crate::expense::is_editable;

@@ -48,6 +48,21 @@ pub fn subject_partition(subject_type: SubjectType, id: &str) -> String {
     }
 }
 
+/// The subject whose events a partition holds: its type, and its id. None where there is one subject of its kind only.
+pub fn subject_of(pk: &str) -> Option<(SubjectType, &str)> {
+    let (kind, id) = pk.split_once('#')?;
+    let subject_type = match kind {
+        "EXPENSE" => SubjectType::Expense,
+        "RECEIPT" => SubjectType::Receipt,
+        "PERSON" => SubjectType::Person,
+        "RATES" => SubjectType::Rates,
+        "BUDGET" => SubjectType::Budget,
+        "REPORT" => SubjectType::Report,
+        _ => return None,
+    };
+    Some((subject_type, id))
+}
+
 /// An expense.
 pub fn expense(id: ExpenseId) -> Key {
     key(subject_partition(SubjectType::Expense, &id.to_string()), "EXPENSE")
@@ -182,10 +197,15 @@ pub fn delivery_sweep() -> Key {
     key("SWEEP".to_owned(), "DELIVERY")
 }
 
+/// Up to which day everything is erased that has outlived the legal term.
+pub fn retention_sweep() -> Key {
+    key("SWEEP".to_owned(), "RETENTION")
+}
+
 /// A sparse index of the main table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Index {
-    /// Expenses by owner and date; people by role.
+    /// Expenses by owner and date; receipts, reports and exports by owner; people by role.
     Owner,
     /// Pending steps by approver and due date; expenses by owner, status and date; people by mail address.
     Approver,
@@ -401,6 +421,31 @@ pub fn report_of_owner(owner: PersonId, created_at: Timestamp, id: ReportId) -> 
     Entry { index: Index::Owner, pk: reports_of(owner), sk: format!("{}#{id}", instant(created_at)) }
 }
 
+/// A report that was deleted: what leads to its events.
+pub fn deleted_report(id: ReportId) -> Key {
+    key(report_partition(id), "DELETED")
+}
+
+/// Reports that their owner deleted. They are in no list, but the erasure of their owner finds them.
+pub fn deleted_reports_of(owner: PersonId) -> String {
+    format!("OWNER#{owner}#deleted-reports")
+}
+
+/// Where a deleted report stands among its owner's.
+pub fn deleted_report_of_owner(owner: PersonId, created_at: Timestamp, id: ReportId) -> Entry {
+    Entry { index: Index::Owner, pk: deleted_reports_of(owner), sk: format!("{}#{id}", instant(created_at)) }
+}
+
+/// Receipts of an owner, by the time they were announced; deleted ones, too.
+pub fn receipts_of(owner: PersonId) -> String {
+    format!("OWNER#{owner}#receipts")
+}
+
+/// Where a receipt stands among its owner's.
+pub fn receipt_of_owner(owner: PersonId, created_at: Timestamp, id: ReceiptId) -> Entry {
+    Entry { index: Index::Owner, pk: receipts_of(owner), sk: format!("{}#{id}", instant(created_at)) }
+}
+
 /// Everyone, by mail address.
 pub fn people() -> String {
     "PEOPLE".to_owned()
@@ -577,6 +622,15 @@ mod tests {
         assert!(
             from_date(date) < sk && sk < until_date(date) && until_date(date) < from_date(date.tomorrow().unwrap())
         );
+    }
+
+    #[test]
+    fn a_partition_names_its_subject() {
+        use SubjectType as S;
+        for subject_type in [S::Expense, S::Receipt, S::Person, S::Rates, S::Budget, S::Report] {
+            assert_eq!(subject_of(&subject_partition(subject_type, "x#1")), Some((subject_type, "x#1")));
+        }
+        assert_eq!(subject_of(&subject_partition(S::Policy, "")), None);
     }
 
     #[test]

@@ -106,12 +106,14 @@ impl ReceiptRecord {
         ExpenseId::derived_from(&["receipt", &id, &generation])
     }
 
-    /// The item, standing in the index of open work while it is not finished, or deleted and its files are not gone.
+    /// The item, standing among its owner's; and in the index of open work while it is not finished, or deleted and its
+    /// files are not gone.
     ///
     /// # Errors
     /// [`StoreError::Shape`].
     pub fn to_item(&self) -> Result<Item, StoreError> {
         let id = self.state.id.to_string();
+        let own = keys::receipt_of_owner(self.state.owner, self.state.created_at, self.state.id);
         let open = match self.state.status {
             ReceiptStatus::AwaitingUpload | ReceiptStatus::Processing => {
                 Some(Open::Receipt.entry(self.announced_at, &id))
@@ -121,7 +123,7 @@ impl ReceiptRecord {
             }
             _ => None,
         };
-        item(self, open)
+        item(self, std::iter::once(own).chain(open).collect::<Vec<_>>())
     }
 }
 
@@ -472,6 +474,7 @@ mod tests {
         };
         let item = receipt.to_item().unwrap();
         assert!(item.contains_key("GSI3PK"), "unfinished work is in the index of open work");
+        assert!(item["GSI1PK"].as_s().unwrap().ends_with("#receipts"), "apart from the owner's expenses");
         assert_eq!(serde_dynamo::from_item::<_, ReceiptRecord>(item).unwrap(), receipt);
 
         let record = PersonRecord {

@@ -6,10 +6,13 @@ use slipstream_common::{
     duplicates::{Kind, Suspect},
     http::{Response, etag},
 };
-use slipstream_domain::{details, expense::is_editable};
+use slipstream_domain::{
+    details,
+    expense::{is_editable, owed},
+};
 use slipstream_events::{
-    Conversion, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, Money, PaidBy, PersonId, PolicyFinding,
-    ReceiptId, ReviewFinding, Split,
+    Conversion, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, Money, PersonId, PolicyFinding, ReceiptId,
+    ReviewFinding, Split,
 };
 
 use crate::judge::Judgement;
@@ -94,6 +97,7 @@ impl From<ExpenseState> for View {
     fn from(state: ExpenseState) -> Self {
         let missing = details::missing(&state.details);
         let editable = is_editable(state.status);
+        let owed = owed(&state);
         let ready = missing.is_empty() && state.review.is_empty();
         let finding = |finding: ReviewFinding| Finding { finding, message: finding.message() };
         Self {
@@ -102,10 +106,7 @@ impl From<ExpenseState> for View {
             review: state.review.into_iter().map(finding).collect(),
             findings: if editable { Vec::new() } else { state.findings },
             converted: state.converted.filter(|_| !editable),
-            owed: state.details.amount.map(|amount| match state.details.paid_by {
-                PaidBy::OutOfPocket => amount,
-                PaidBy::CompanyCard => Money::new(0, amount.currency),
-            }),
+            owed,
             id: state.id,
             version: state.version,
             owner: state.owner,

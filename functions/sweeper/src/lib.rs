@@ -9,8 +9,9 @@
 //! - A receipt whose upload nobody noticed, or whose reader died, is put in the queue again (`receipts`).
 //! - An export or an erasure that nobody is at is put in the queue again (`background`).
 //! - The files of a receipt that was deleted are erased (`erasures`).
+//! - What has outlived the legal term is erased (`retention`).
 //!
-//! All but the last is what the ordinary path does, once more; doing it for nothing is harmless. Only what has waited
+//! All but the last two is what the ordinary path does, once more; doing it for nothing is harmless. Only what has waited
 //! longer than the grace is looked at, so that it does not race with the ordinary path for nothing.
 //!
 //! It must not decide anything.
@@ -24,6 +25,7 @@ mod erasures;
 mod mails;
 mod receipts;
 mod reports;
+mod retention;
 
 use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
@@ -52,6 +54,7 @@ pub struct Sweeper {
     notifications_queue: String,
     bucket: String,
     grace: SignedDuration,
+    retention_days: i32,
 }
 
 /// Why a part of the sweep did not come to its end; the next sweep does it again.
@@ -124,6 +127,8 @@ pub struct Summary {
     pub continued: usize,
     /// Deleted receipts whose files were erased.
     pub erased: usize,
+    /// Expenses, receipts and reports that had outlived the legal term and were erased.
+    pub expired: usize,
 }
 
 impl Sweeper {
@@ -149,6 +154,7 @@ impl Sweeper {
             notifications_queue: settings.text("NOTIFICATIONS_QUEUE_URL"),
             bucket: settings.text("RECEIPT_BUCKET"),
             grace: SignedDuration::from_secs(grace),
+            retention_days: settings.parsed("RECEIPT_RETENTION_DAYS", "a number of days", 0),
         };
         settings.finish(sweeper)
     }
@@ -177,6 +183,7 @@ impl Sweeper {
         note("mails", self.nudge(before).await, &mut summary.nudged);
         note("exports and erasures", self.go_on(before).await, &mut summary.continued);
         note("erasures", self.erase(before).await, &mut summary.erased);
+        note("retention", self.expire(Timestamp::now()).await, &mut summary.expired);
         tracing::info!(
             republished = summary.republished,
             resumed = summary.resumed,
@@ -187,6 +194,7 @@ impl Sweeper {
             nudged = summary.nudged,
             continued = summary.continued,
             erased = summary.erased,
+            expired = summary.expired,
             "swept"
         );
         if faults.is_empty() { Ok(summary) } else { Err(faults.join("; ").into()) }

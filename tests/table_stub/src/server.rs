@@ -65,6 +65,9 @@ async fn answer(Extract(state): Extract<Arc<Mutex<State>>>, headers: HeaderMap, 
         "TransactWriteItems" => state.transact(&request),
         other => Err(format!("the stub does not know the operation {other}")),
     };
+    if fault.is_some() {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
     let answer = answer.unwrap_or_else(|refusal| Answer::Error("ValidationException", json!({ "message": refusal })));
     let (status, document) = match answer {
         Answer::Done(document) => (StatusCode::OK, document),
