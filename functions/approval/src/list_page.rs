@@ -160,9 +160,9 @@ impl Approval {
                 let ids: Vec<_> = steps.iter().map(|step| step.submission.expense).collect();
                 let mut expenses: HashMap<_, _> =
                     self.store.expenses(&ids).await?.into_iter().map(|expense| (expense.id, expense)).collect();
-                let all = steps.into_iter().filter_map(|step| {
-                    Some(Covered { expense: expenses.remove(&step.submission.expense)?, step })
-                });
+                let all = steps
+                    .into_iter()
+                    .filter_map(|step| Some(Covered { expense: expenses.remove(&step.submission.expense)?, step }));
                 (None, record.nudge.kind == Kind::Confirmations, all.collect::<Vec<_>>())
             }
         };
