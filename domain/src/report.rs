@@ -5,11 +5,11 @@
 use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
-use slipstream_events::{Currency, ExpenseChange, ExpenseId, ExpenseState, ExpenseStatus, Money, PaidBy};
+use slipstream_events::{Currency, ExpenseChange, ExpenseId, ExpenseState, ExpenseStatus, Money, PolicyFinding};
 
 use crate::{
     details::FieldProblem,
-    expense::{Command, Rejection, decide},
+    expense::{Command, Rejection, decide, owed},
 };
 
 /// The most expenses in a report. A submission of all of them is one transaction: two writes an expense (its state and
@@ -83,9 +83,8 @@ pub fn totals<'a>(expenses: impl IntoIterator<Item = &'a ExpenseState>) -> Vec<T
         let total = sums.entry(currency.code()).or_insert(Total { currency, amount: zero, owed: zero });
         // An amount has at most 10^12 minor units (`details::MAX_MINOR_UNITS`): no sum of ours comes near the limit.
         total.amount.minor_units = total.amount.minor_units.saturating_add(amount.minor_units);
-        if expense.details.paid_by == PaidBy::OutOfPocket && expense.status != ExpenseStatus::Rejected {
-            total.owed.minor_units = total.owed.minor_units.saturating_add(amount.minor_units);
-        }
+        let owed = owed(expense).map_or(0, |owed| owed.minor_units);
+        total.owed.minor_units = total.owed.minor_units.saturating_add(owed);
     }
     sums.into_values().collect()
 }
@@ -113,6 +112,8 @@ pub struct Blocker {
     pub field: String,
     /// How to mend it.
     pub remedy: String,
+    /// Whether it is the policy that forbids it.
+    pub by_policy: bool,
 }
 
 /// Why a report cannot be submitted.
@@ -137,7 +138,10 @@ pub fn submission<'a>(
     let mut changes = Vec::new();
     let mut blockers = Vec::new();
     for (expense, command) in wanted {
-        let blocker = |field: &str, remedy: String| Blocker { expense: expense.id, field: field.to_owned(), remedy };
+        let blocker = |field: &str, remedy: String| {
+            let field = field.to_owned();
+            Blocker { expense: expense.id, field, remedy, by_policy: false }
+        };
         match decide(Some(expense), command) {
             Ok(change) => changes.push((expense, change)),
             Err(Rejection::Missing(fields)) => {
@@ -147,7 +151,9 @@ pub fn submission<'a>(
                 blockers.extend(problems.into_iter().map(|problem| blocker(problem.field, problem.remedy)));
             }
             Err(Rejection::Blocked(findings)) => {
-                blockers.extend(findings.into_iter().map(|finding| blocker(&finding.field, finding.message)));
+                let blocked =
+                    |finding: PolicyFinding| Blocker { by_policy: true, ..blocker(&finding.field, finding.message) };
+                blockers.extend(findings.into_iter().map(blocked));
             }
             Err(rejection) => return Err(NotSubmitted::Rejected(expense.id, rejection)),
         }
@@ -168,7 +174,7 @@ pub fn may_be_deleted(expenses: impl IntoIterator<Item = ExpenseStatus>) -> bool
 mod tests {
     use jiff::Timestamp;
     use proptest::prelude::*;
-    use slipstream_events::{ExpenseDetails, PersonId};
+    use slipstream_events::{ExpenseDetails, PaidBy, PersonId};
 
     use super::*;
     use crate::expense::is_editable;

@@ -207,6 +207,29 @@ mod tests {
         }
     }
 
+    /// The minor units of ISO 4217, list one, that are not two. A text form that is read as it was
+    /// written says nothing of where its dot belongs.
+    #[test]
+    fn the_exponents_are_those_of_the_standard() {
+        let none = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF";
+        // Without a minor unit at all: precious metals, units of account, and codes that are no money.
+        let not_applicable = "XAG XAU XBA XBB XBC XBD XDR XPD XPT XSU XTS XUA XXX";
+        let (three, four) = ("BHD IQD JOD KWD LYD OMR TND", "CLF UYW");
+        for currency in every_currency() {
+            let is_in = |list: &str| list.split(' ').any(|code| code == currency.code());
+            let expected = match currency {
+                _ if is_in(none) || is_in(not_applicable) => 0,
+                _ if is_in(three) => 3,
+                _ if is_in(four) => 4,
+                _ => 2,
+            };
+            assert_eq!(currency.exponent(), expected, "{currency}");
+        }
+        for code in [none, not_applicable, three, four].into_iter().flat_map(|list| list.split(' ')) {
+            assert!(code.parse::<Currency>().is_ok(), "{code} is known");
+        }
+    }
+
     proptest! {
         #[test]
         fn an_amount_survives_its_text_form(minor_units in any::<i64>(), currency in prop::sample::select(every_currency())) {

@@ -4,7 +4,7 @@
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use slipstream_domain::merchant;
 use slipstream_events::{
-    Category, EventId, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, ExportId, PersonId, ReceiptId, ReportId,
+    BatchId, Category, EventId, ExpenseId, ExpenseState, ExpenseStatus, ExportId, PersonId, ReceiptId, ReportId,
     Role, Subject, SubjectType, SubmissionId,
 };
 
@@ -46,6 +46,21 @@ pub fn subject_partition(subject_type: SubjectType, id: &str) -> String {
         SubjectType::Budget => format!("BUDGET#{id}"),
         SubjectType::Report => format!("REPORT#{id}"),
     }
+}
+
+/// The subject whose events a partition holds: its type, and its id. None where there is one subject of its kind only.
+pub fn subject_of(pk: &str) -> Option<(SubjectType, &str)> {
+    let (kind, id) = pk.split_once('#')?;
+    let subject_type = match kind {
+        "EXPENSE" => SubjectType::Expense,
+        "RECEIPT" => SubjectType::Receipt,
+        "PERSON" => SubjectType::Person,
+        "RATES" => SubjectType::Rates,
+        "BUDGET" => SubjectType::Budget,
+        "REPORT" => SubjectType::Report,
+        _ => return None,
+    };
+    Some((subject_type, id))
 }
 
 /// An expense.
@@ -142,6 +157,31 @@ pub fn report_guard(consumer: &str, id: ReportId, number: u32, approver: PersonI
     key(format!("DONE#{consumer}#report/{id}/{number}/{approver}"), "DONE")
 }
 
+/// The steps that one person gets one mail about, being gathered.
+pub fn gathering(person: PersonId, kind: &str) -> Key {
+    key(format!("MAIL#{person}"), kind)
+}
+
+/// The steps that one person gets, or got, one mail about.
+pub fn batch(id: BatchId) -> Key {
+    key(format!("BATCH#{id}"), "BATCH")
+}
+
+/// The guard of the one mail about a batch.
+pub fn batch_guard(consumer: &str, id: BatchId) -> Key {
+    key(format!("DONE#{consumer}#batch/{id}"), "DONE")
+}
+
+/// The guard of the one reminder that an approver gets on a day (UTC).
+pub fn reminder_guard(consumer: &str, approver: PersonId, day: Date) -> Key {
+    key(format!("DONE#{consumer}#reminder/{approver}/{day}"), "DONE")
+}
+
+/// The guard of what finance is told of a person whom mail does not reach, since when; one for each of them.
+pub fn undeliverable_guard(consumer: &str, person: PersonId, since: Timestamp) -> Key {
+    key(format!("DONE#{consumer}#undeliverable/{person}/{}", instant(since)), "DONE")
+}
+
 /// The guard of one effect of one event.
 pub fn guard(consumer: &str, event: &EventId) -> Key {
     key(format!("DONE#{consumer}#{event}"), "DONE")
@@ -157,10 +197,15 @@ pub fn delivery_sweep() -> Key {
     key("SWEEP".to_owned(), "DELIVERY")
 }
 
+/// Up to which day everything is erased that has outlived the legal term.
+pub fn retention_sweep() -> Key {
+    key("SWEEP".to_owned(), "RETENTION")
+}
+
 /// A sparse index of the main table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Index {
-    /// Expenses by owner and date; people by role.
+    /// Expenses by owner and date; receipts, reports and exports by owner; people by role.
     Owner,
     /// Pending steps by approver and due date; expenses by owner, status and date; people by mail address.
     Approver,
@@ -287,10 +332,14 @@ pub fn same_file(sha256: &str) -> String {
 }
 
 /// The partition of the expenses that look like the same purchase: merchant (by its key), date, currency and amount as
-/// on the receipt. `None` while something of it is not known.
-pub fn same_purchase(details: &ExpenseDetails) -> Option<String> {
+/// on the receipt; of a part of a split the amount of the whole. `None` while something of it is not known.
+pub fn same_purchase(state: &ExpenseState) -> Option<String> {
+    let details = &state.details;
     let merchant = merchant::key(details.merchant.as_deref()?);
-    let amount = details.original_amount.or(details.amount)?;
+    let amount = match &state.split {
+        Some(split) => split.original_amount.unwrap_or(split.total),
+        None => details.original_amount.or(details.amount)?,
+    };
     let date = details.date?;
     (!merchant.is_empty()).then(|| format!("LIKELY#{merchant}#{date}#{}#{}", amount.currency, amount.minor_units))
 }
@@ -319,7 +368,7 @@ pub fn marks(state: &ExpenseState) -> Vec<Mark> {
     };
     if state.status != ExpenseStatus::Rejected {
         state.receipt_sha256.as_deref().map(same_file).into_iter().for_each(&mut mark);
-        same_purchase(&state.details).into_iter().for_each(&mut mark);
+        same_purchase(state).into_iter().for_each(&mut mark);
     }
     state.details.report.map(report_partition).into_iter().for_each(&mut mark);
     let holds = state.split.as_ref().is_none_or(|split| split.of == state.id);
@@ -327,6 +376,11 @@ pub fn marks(state: &ExpenseState) -> Vec<Mark> {
         marks.push(Mark { key: receipt_use(receipt), exclusive: true });
     }
     marks
+}
+
+/// What digests of dismissed duplicates are made with.
+pub fn duplicates_secret() -> Key {
+    key("SECRET".to_owned(), "DUPLICATES")
 }
 
 /// The answer to a request that named an idempotency key.
@@ -365,6 +419,31 @@ pub fn reports_of(owner: PersonId) -> String {
 /// Where a report stands among its owner's.
 pub fn report_of_owner(owner: PersonId, created_at: Timestamp, id: ReportId) -> Entry {
     Entry { index: Index::Owner, pk: reports_of(owner), sk: format!("{}#{id}", instant(created_at)) }
+}
+
+/// A report that was deleted: what leads to its events.
+pub fn deleted_report(id: ReportId) -> Key {
+    key(report_partition(id), "DELETED")
+}
+
+/// Reports that their owner deleted. They are in no list, but the erasure of their owner finds them.
+pub fn deleted_reports_of(owner: PersonId) -> String {
+    format!("OWNER#{owner}#deleted-reports")
+}
+
+/// Where a deleted report stands among its owner's.
+pub fn deleted_report_of_owner(owner: PersonId, created_at: Timestamp, id: ReportId) -> Entry {
+    Entry { index: Index::Owner, pk: deleted_reports_of(owner), sk: format!("{}#{id}", instant(created_at)) }
+}
+
+/// Receipts of an owner, by the time they were announced; deleted ones, too.
+pub fn receipts_of(owner: PersonId) -> String {
+    format!("OWNER#{owner}#receipts")
+}
+
+/// Where a receipt stands among its owner's.
+pub fn receipt_of_owner(owner: PersonId, created_at: Timestamp, id: ReceiptId) -> Entry {
+    Entry { index: Index::Owner, pk: receipts_of(owner), sk: format!("{}#{id}", instant(created_at)) }
 }
 
 /// Everyone, by mail address.
@@ -447,6 +526,8 @@ pub enum Open {
     Resumption,
     /// A submitted report whose approvers were not mailed yet.
     ReportMail,
+    /// Steps whose mail waits for more, or was not sent yet.
+    Mail,
     /// A receipt that was deleted while its files are still there.
     Erasure,
     /// An export that is being made, or an erasure that is under way.
@@ -461,6 +542,7 @@ impl Open {
             Self::Submission => "OPEN#submission",
             Self::Resumption => "OPEN#resumption",
             Self::ReportMail => "OPEN#report-mail",
+            Self::Mail => "OPEN#mail",
             Self::Erasure => "OPEN#erasure",
             Self::Background => "OPEN#background",
         }
@@ -497,7 +579,7 @@ mod tests {
 
     #[test]
     fn an_expense_stands_where_it_is_looked_for_and_nowhere_else() {
-        use slipstream_events::{Currency, Money};
+        use slipstream_events::{Currency, ExpenseDetails, Money};
         let owner: PersonId = "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a11".parse().unwrap();
         let mut state = ExpenseState {
             id: ExpenseId::derived_from(&["x"]),
@@ -540,6 +622,15 @@ mod tests {
         assert!(
             from_date(date) < sk && sk < until_date(date) && until_date(date) < from_date(date.tomorrow().unwrap())
         );
+    }
+
+    #[test]
+    fn a_partition_names_its_subject() {
+        use SubjectType as S;
+        for subject_type in [S::Expense, S::Receipt, S::Person, S::Rates, S::Budget, S::Report] {
+            assert_eq!(subject_of(&subject_partition(subject_type, "x#1")), Some((subject_type, "x#1")));
+        }
+        assert_eq!(subject_of(&subject_partition(S::Policy, "")), None);
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! Errors over HTTP as problem documents (RFC 9457).
 
 use serde::Serialize;
-use slipstream_domain::{details::FieldProblem, expense::Rejection};
-use slipstream_events::PolicyFinding;
+use slipstream_domain::{
+    details::FieldProblem,
+    expense::{Rejection, next_status},
+};
+use slipstream_events::{ExpenseStatus, PolicyFinding};
 
 use crate::{store::ChangeError, table::StoreError};
 
@@ -74,6 +77,13 @@ impl Problem {
         problem
     }
 
+    /// 422: the policy forbids it.
+    pub fn against_policy(detail: impl Into<String>, errors: Vec<FieldError>) -> Self {
+        let mut problem = Self::new(422, "policy", "The policy does not allow it", detail);
+        problem.errors = errors;
+        problem
+    }
+
     /// 401: no usable ID token.
     pub fn unauthenticated(detail: impl Into<String>) -> Self {
         Self::new(401, "unauthenticated", "Sign in first", detail)
@@ -140,7 +150,12 @@ impl From<FieldProblem> for FieldError {
 
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
-        let detail = format!("{rejection}.");
+        let mut detail = sentence(&rejection.to_string());
+        if let Rejection::NotAllowed { status: ExpenseStatus::Submitted, action } = &rejection
+            && next_status(Some(ExpenseStatus::Draft), *action).is_some_and(|status| status != ExpenseStatus::Submitted)
+        {
+            detail.push_str(" Withdraw it first.");
+        }
         match rejection {
             Rejection::NotAllowed { .. } | Rejection::SubmissionOver { .. } => Self::conflict("wrong-state", detail),
             Rejection::Existence(_) => Self::not_found("expense"),
@@ -149,10 +164,8 @@ impl From<Rejection> for Problem {
                 Self::incomplete(detail, fields.into_iter().map(error).collect())
             }
             Rejection::Blocked(findings) => {
-                let mut problem = Self::new(422, "policy", "The policy does not allow it", detail);
                 let error = |finding: PolicyFinding| FieldError { field: finding.field, remedy: finding.message };
-                problem.errors = findings.into_iter().map(error).collect();
-                problem
+                Self::against_policy(detail, findings.into_iter().map(error).collect())
             }
             Rejection::Invalid(problems) => Self::invalid_fields(problems.into_iter().map(Into::into).collect()),
             Rejection::OwnExpense => Self::forbidden("own-expense", detail),
@@ -161,6 +174,13 @@ impl From<Rejection> for Problem {
             Rejection::Split(_) => Self::conflict("split", detail),
         }
     }
+}
+
+/// As people read it: errors begin in lower case and have no full stop.
+fn sentence(error: &str) -> String {
+    let mut rest = error.chars();
+    let first = rest.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(rest).chain(['.']).collect()
 }
 
 impl From<StoreError> for Problem {
@@ -190,6 +210,27 @@ impl From<ChangeError> for Problem {
                 tracing::error!(%cause, "an event cannot be written");
                 Self::internal()
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slipstream_domain::expense::Action;
+
+    use super::*;
+
+    #[test]
+    fn a_rejection_is_a_sentence_with_a_remedy() {
+        let detail = |rejection: Rejection| Problem::from(rejection).detail;
+        let not_allowed = |status, action| detail(Rejection::NotAllowed { status, action });
+        for (status, action, says) in [
+            (ExpenseStatus::Submitted, Action::Edit, "An expense that is submitted cannot be edited. Withdraw it first."),
+            (ExpenseStatus::Submitted, Action::Submit, "An expense that is submitted cannot be submitted."),
+            (ExpenseStatus::Submitted, Action::Reimburse, "An expense that is submitted cannot be reimbursed."),
+            (ExpenseStatus::Approved, Action::Edit, "An expense that is approved cannot be edited."),
+        ] {
+            assert_eq!(not_allowed(status, action), says);
         }
     }
 }

@@ -43,6 +43,15 @@ impl ReportRecord {
         item(self, [keys::report_of_owner(state.owner, state.created_at, state.id)])
     }
 
+    /// What remains of it once it is deleted: what leads to its events.
+    ///
+    /// # Errors
+    /// [`StoreError::Shape`].
+    pub fn to_deleted_item(&self) -> Result<Item, StoreError> {
+        let state = &self.state;
+        item(self, [keys::deleted_report_of_owner(state.owner, state.created_at, state.id)])
+    }
+
     /// The report is as it was read, and nothing has joined it since.
     pub fn unchanged(&self) -> Condition {
         Condition::new("#version = :version AND #joins = :joins")
@@ -227,7 +236,7 @@ pub fn add_report_change(
     add_event(transaction, &Event::new(Subject::report(&after.state), body, cause))
 }
 
-/// Adds a report's deletion to a transaction. The item goes; the events stay.
+/// Adds a report's deletion to a transaction. The report is in no list any more; the events stay.
 ///
 /// # Errors
 /// [`ChangeError`].
@@ -240,6 +249,7 @@ pub fn add_report_deletion(
     let subject = Subject::report(&report);
     let body = EventBody::ReportDeleted(Box::new(slipstream_events::ReportDeleted { report }));
     transaction.delete(&keys::report(before.state.id), before.unchanged());
+    transaction.put(&keys::deleted_report(before.state.id), before.to_deleted_item()?, None);
     add_event(transaction, &Event::new(subject, body, cause))
 }
 

@@ -84,7 +84,7 @@ pub const ROUTES: &[(&str, &[Operation])] = &[
     ("/people", &[read(&["email", "manager", "limit", "cursor"])]),
     ("/people/import", &[with_body("POST")]),
     ("/people/{person_id}", &[read(&[]), with_body("PUT")]),
-    ("/people/{person_id}/erasure", &[bare("POST")]),
+    ("/people/{person_id}/erasure", &[read(&[]), bare("POST")]),
     ("/policy", &[read(&[]), with_body("PUT")]),
     ("/policy/versions/{version}", &[read(&[])]),
     ("/receipts", &[with_body("POST")]),

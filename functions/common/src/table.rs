@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::{
     },
 };
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::keys::{Entry, Index, Key, PK, SK};
@@ -316,6 +317,33 @@ impl Table {
                 return Ok(all);
             }
         }
+    }
+
+    /// Deletes items, whatever they say; not all at once.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what is deleted stays deleted.
+    pub async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {
+        for chunk in keys.chunks(MAX_WRITES) {
+            let mut transaction = Transaction::default();
+            for key in chunk {
+                transaction.delete(key, Condition::default());
+            }
+            self.commit(transaction).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the items of one partition whose sort key begins with `prefix`; how many there were.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what is deleted stays deleted.
+    pub async fn erase(&self, pk: &str, prefix: &str) -> Result<u64, StoreError> {
+        let items: Vec<Value> = self.partition(pk, prefix).await?;
+        let sort_keys = items.iter().filter_map(|item| item[SK].as_str());
+        let keys: Vec<Key> = sort_keys.map(|sk| Key { pk: pk.to_owned(), sk: sk.to_owned() }).collect();
+        self.delete(&keys).await?;
+        Ok(keys.len() as u64)
     }
 
     /// Carries out all writes or none. A conflict with another transaction is tried again.

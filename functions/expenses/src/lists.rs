@@ -181,7 +181,7 @@ pub async fn own(store: &Store, owner: PersonId, request: &Request) -> Result<Re
         ..IndexQuery::of(index, pk)
     };
     let listing = Listing {
-        filters: format!("{from:?} {until:?} {filters:?}"),
+        filters: asked(from, until, &filters),
         filtered: !filters.is_empty(),
         partitions: vec![partition],
         budget: Budget { queries: OWN_BUDGET },
@@ -189,17 +189,29 @@ pub async fn own(store: &Store, owner: PersonId, request: &Request) -> Result<Re
     listed(store, request, listing, &filters).await
 }
 
+/// What was asked for beside the status, as it was asked.
+fn asked(from: Option<Date>, until: Option<Date>, filters: &Filters) -> String {
+    format!("{from:?} {until:?} {filters:?}")
+}
+
 /// Everyone's expenses that stand at a status, the latest date first. Drafts are their owner's affair.
 pub async fn everyone(store: &Store, request: &Request) -> Result<Response, Problem> {
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let (listing, filters) = of_everyone(request, today)?;
+    listed(store, request, listing, &filters).await
+}
+
+/// The list that finance asks for on a day.
+fn of_everyone(request: &Request, today: Date) -> Result<(Listing, Filters), Problem> {
     let mut query = Query { request, faults: Vec::new() };
     let status = query.one_of("status", &SUBMITTED);
     if status.is_none() && !request.query_string_parameters.contains_key("status") {
         query.fault("status", "name the status to list".to_owned());
     }
-    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let (from, until) = (query.date("from"), query.date("until"));
     let mut filters = query.filters();
     filters.owner = query.parsed("owner", "a person's id");
+    let asked = asked(from, until, &filters);
     // A receipt's date may lie some days ahead of the clock.
     let until = until.or_else(|| from.map_or(today, |from| from.max(today)).checked_add(Span::new().months(1)).ok());
     let until = until.unwrap_or(today);
@@ -220,11 +232,11 @@ pub async fn everyone(store: &Store, request: &Request) -> Result<Response, Prob
     };
     let listing = Listing {
         partitions: months.iter().map(partition).collect(),
-        filters: format!("{from} {until} {filters:?}"),
+        filters: asked,
         filtered: !filters.is_empty(),
         budget: Budget { queries: FINANCE_BUDGET },
     };
-    listed(store, request, listing, &filters).await
+    Ok((listing, filters))
 }
 
 /// The months that the dates touch, the latest first; `None` when there are too many.

@@ -22,6 +22,8 @@ const MAX_RATES: usize = 200;
 const MAX_SOURCE: usize = 100;
 /// The most faults that are told at once.
 const MAX_FAULTS: usize = 20;
+/// What the bank's historical file still has columns for and ISO 4217 has withdrawn: nothing stands in it any more.
+const WITHDRAWN: [&str; 9] = ["CYP", "EEK", "LTL", "LVL", "MTL", "ROL", "SIT", "SKK", "TRL"];
 
 /// A file of rates, whatever form it came in.
 #[derive(Debug, PartialEq, Eq)]
@@ -198,7 +200,8 @@ fn fault(faults: &mut Vec<FieldError>, field: String, remedy: String) {
 /// The European Central Bank's files, both of them
 /// (<https://www.ecb.europa.eu/stats/policy_and_exchange_rates/euro_reference_exchange_rates/>): a line of currency codes,
 /// then a line a day, base EUR. The daily file writes `12 March 2026` and blanks after its commas, the historical one
-/// `2026-03-12`; both end each line with a comma, and `N/A` or nothing stands for no rate.
+/// `2026-03-12`; both end each line with a comma, and `N/A` or nothing stands for no rate. The historical one goes back to
+/// 1999 with all the currencies that there were.
 fn from_csv(text: &str) -> Result<File, Problem> {
     let mut lines = (1usize..).zip(text.strip_prefix('\u{feff}').unwrap_or(text).lines());
     let cells = |line: &str| -> Vec<String> { line.split(',').map(|cell| cell.trim().to_owned()).collect() };
@@ -216,7 +219,7 @@ fn from_csv(text: &str) -> Result<File, Problem> {
         }
         let mut rates = BTreeMap::new();
         for (code, cell) in header.iter().zip(&cells).skip(1) {
-            if cell.is_empty() || cell == "N/A" {
+            if cell.is_empty() || cell == "N/A" || WITHDRAWN.contains(&code.as_str()) {
                 continue;
             }
             match (code.parse::<Currency>(), cell.parse::<ExchangeRate>()) {
@@ -273,6 +276,21 @@ mod tests {
         assert_eq!(daily, parse(&request("Text/CSV", historical)).unwrap());
         assert_eq!(daily, parse(&request("application/json", &file.to_string())).unwrap());
         assert_eq!(daily.days[0].rates.len(), 2);
+    }
+
+    #[test]
+    fn the_historical_file_is_read_back_to_its_first_day() {
+        let file = "Date,USD,JPY,BGN,CYP,CZK,DKK,EEK,GBP,HUF,LTL,LVL,MTL,PLN,ROL,RON,SEK,SIT,SKK,CHF,ISK,NOK,HRK,RUB,TRL,\
+            TRY,AUD,BRL,CAD,CNY,HKD,IDR,ILS,INR,KRW,MXN,MYR,NZD,PHP,SGD,THB,ZAR,\n\
+            1999-01-04,1.1789,133.73,N/A,0.58231,35.107,7.4501,15.6466,0.7111,251.48,4.717,0.6668,0.4432,4.0712,1.3111,N/A,\
+            9.4696,189.045,42.991,1.6168,81.48,8.855,N/A,N/A,0.3723,N/A,1.91,N/A,1.8004,N/A,9.1332,N/A,N/A,N/A,1398.59,N/A,\
+            N/A,2.2229,N/A,1.9554,N/A,6.9358,\n";
+        let day = parse(&request("text/csv", file)).unwrap().days.remove(0);
+        assert_eq!((day.date, day.rates.len()), (jiff::civil::date(1999, 1, 4), 18), "{:?}", day.rates);
+        assert_eq!(day.rates[&"ZAR".parse().unwrap()].to_string(), "6.9358", "the columns stay in their places");
+        for code in WITHDRAWN {
+            assert!(code.parse::<Currency>().is_err(), "{code} is a currency, so that its rate counts");
+        }
     }
 
     #[test]

@@ -1,18 +1,18 @@
-//! Expenses as the API shows them, and to whom.
+//! Expenses as the API shows them.
 
 use jiff::Timestamp;
 use serde::Serialize;
 use slipstream_common::{
     duplicates::{Kind, Suspect},
     http::{Response, etag},
-    problem::Problem,
-    records::PersonRecord,
-    store::Store,
 };
-use slipstream_domain::{details, expense::is_editable};
+use slipstream_domain::{
+    details,
+    expense::{is_editable, owed},
+};
 use slipstream_events::{
-    Conversion, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, Money, PaidBy, PersonId, PolicyFinding,
-    ReceiptId, ReviewFinding, Role, Split,
+    Conversion, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, Money, PersonId, PolicyFinding, ReceiptId,
+    ReviewFinding, Split,
 };
 
 use crate::judge::Judgement;
@@ -97,6 +97,7 @@ impl From<ExpenseState> for View {
     fn from(state: ExpenseState) -> Self {
         let missing = details::missing(&state.details);
         let editable = is_editable(state.status);
+        let owed = owed(&state);
         let ready = missing.is_empty() && state.review.is_empty();
         let finding = |finding: ReviewFinding| Finding { finding, message: finding.message() };
         Self {
@@ -105,10 +106,7 @@ impl From<ExpenseState> for View {
             review: state.review.into_iter().map(finding).collect(),
             findings: if editable { Vec::new() } else { state.findings },
             converted: state.converted.filter(|_| !editable),
-            owed: state.details.amount.map(|amount| match state.details.paid_by {
-                PaidBy::OutOfPocket => amount,
-                PaidBy::CompanyCard => Money::new(0, amount.currency),
-            }),
+            owed,
             id: state.id,
             version: state.version,
             owner: state.owner,
@@ -159,26 +157,4 @@ impl View {
 /// The answer that an expense is.
 pub fn answer(status: u16, state: ExpenseState) -> Response {
     View::from(state).answer(status)
-}
-
-/// The expense `id` as far as `caller` may know of it: its owner; finance, while it is not a draft; whoever is or was
-/// asked to decide on its latest submission. To all others it does not exist.
-///
-/// # Errors
-/// 404; 503.
-pub async fn visible(store: &Store, caller: &PersonRecord, id: ExpenseId) -> Result<ExpenseState, Problem> {
-    let not_found = || Problem::not_found("expense");
-    let state = store.expense(id).await?.ok_or_else(not_found)?;
-    let me = caller.state.id;
-    match state.status {
-        ExpenseStatus::Deleted => Err(not_found()),
-        _ if state.owner == me => Ok(state),
-        ExpenseStatus::Draft => Err(not_found()),
-        _ if caller.state.roles.contains(&Role::Finance) => Ok(state),
-        _ => {
-            let submission = state.submission_id().ok_or_else(not_found)?;
-            let steps = store.steps(submission).await?;
-            steps.iter().any(|step| step.approver == me).then_some(state).ok_or_else(not_found)
-        }
-    }
 }

@@ -54,6 +54,8 @@ pub trait Source {
     fn front(&self) -> impl Future<Output = Result<Vec<Entry>>> + Send;
     /// What a zip file holds of an expense.
     fn entries(&self, expense: &ExpenseState) -> impl Future<Output = Result<Vec<Entry>>> + Send;
+    /// What comes after `place` and belongs to no expense, and the place after it; nothing at the end.
+    fn rest(&self, place: &Place) -> impl Future<Output = Result<Option<(Vec<Entry>, Place)>>> + Send;
 }
 
 /// An uploaded part.
@@ -137,6 +139,8 @@ pub enum Step {
     Front,
     /// What belongs to each expense is put into zip files.
     Walk,
+    /// What belongs to none is put into zip files.
+    Rest,
     /// Everything is there.
     Done,
 }
@@ -262,6 +266,7 @@ impl<'a, S: Source, F: Files, L: Ledger> Assembly<'a, S, F, L> {
                 Step::Copy { offset } => self.copy(offset, &in_time).await?,
                 Step::Front => self.front().await?,
                 Step::Walk => self.walk(&in_time).await?,
+                Step::Rest => self.rest(&in_time).await?,
                 Step::Done => return Ok(End::Finished),
             };
             if !finished {
@@ -292,12 +297,13 @@ impl<'a, S: Source, F: Files, L: Ledger> Assembly<'a, S, F, L> {
                     return Ok(false);
                 }
                 if let Some(row) = row
-                    && self.is_first_time(&row.expense)
+                    && !self.was_dealt_with(&row.expense)
                 {
                     line.clear();
                     cells::write_row(&mut line, &row);
                     self.append(&line);
                     self.checkpoint.rows += 1;
+                    self.note_dealt_with(&row.expense);
                 }
                 self.checkpoint.place = place;
                 self.save_if_full().await?;
@@ -310,7 +316,14 @@ impl<'a, S: Source, F: Files, L: Ledger> Assembly<'a, S, F, L> {
                 return Ok(false);
             }
         }
-        let then = if self.plan.archive.is_some() { Step::Copy { offset: 0 } } else { Step::Done };
+        let bytes = self.checkpoint.open.as_ref().map_or(0, |open| open.bytes);
+        let taken = bytes + archive::overhead(&self.plan.table) + archive::END;
+        let then = match &self.plan.archive {
+            None => Step::Done,
+            Some(_) if taken <= self.plan.sizes.archive.bytes => Step::Copy { offset: 0 },
+            // It is there beside the zip files.
+            Some(_) => Step::Front,
+        };
         self.close(then).await?;
         Ok(true)
     }
@@ -345,10 +358,9 @@ impl<'a, S: Source, F: Files, L: Ledger> Assembly<'a, S, F, L> {
 
     /// Puts into the first zip file what stands at its beginning.
     async fn front(&mut self) -> Result<bool> {
-        for entry in self.source.front().await? {
-            self.add(&entry)?;
-        }
-        (self.checkpoint.step, self.checkpoint.place) = (Step::Walk, Place::default());
+        let entries = self.source.front().await?;
+        self.put(&entries).await?;
+        self.turn_to(Step::Walk);
         self.save_if_full().await?;
         Ok(true)
     }
@@ -361,17 +373,10 @@ impl<'a, S: Source, F: Files, L: Ledger> Assembly<'a, S, F, L> {
                 if !in_time() {
                     return Ok(false);
                 }
-                if !self.is_first_time(&expense) {
-                    self.checkpoint.place = place;
-                    continue;
-                }
-                let entries = self.source.entries(&expense).await?;
-                if !self.fits(&entries) {
-                    self.close(Step::Walk).await?;
-                    self.open_archive();
-                }
-                for entry in &entries {
-                    self.add(entry)?;
+                if !self.was_dealt_with(&expense) {
+                    let entries = self.source.entries(&expense).await?;
+                    self.put(&entries).await?;
+                    self.note_dealt_with(&expense);
                 }
                 self.checkpoint.place = place;
                 self.save_if_full().await?;
@@ -384,23 +389,41 @@ impl<'a, S: Source, F: Files, L: Ledger> Assembly<'a, S, F, L> {
                 return Ok(false);
             }
         }
+        self.turn_to(Step::Rest);
+        Ok(true)
+    }
+
+    /// Puts into zip files what belongs to no expense.
+    async fn rest(&mut self, in_time: &impl Fn() -> bool) -> Result<bool> {
+        while let Some((entries, place)) = self.source.rest(&self.checkpoint.place).await? {
+            self.put(&entries).await?;
+            self.checkpoint.place = place;
+            self.save_if_full().await?;
+            if !in_time() {
+                return Ok(false);
+            }
+        }
         self.close(Step::Done).await?;
         Ok(true)
     }
 
-    /// Whether the step has not dealt with the expense yet.
-    fn is_first_time(&mut self, expense: &ExpenseState) -> bool {
-        if expense.updated_at <= self.plan.asked_at {
-            return true;
+    /// Goes on with another step in the same file.
+    fn turn_to(&mut self, step: Step) {
+        (self.checkpoint.step, self.checkpoint.place) = (step, Place::default());
+        self.checkpoint.changed.clear();
+    }
+
+    /// Whether the step has met the expense before, in another list.
+    fn was_dealt_with(&self, expense: &ExpenseState) -> bool {
+        self.checkpoint.changed.contains(&expense.id)
+    }
+
+    /// Remembers the expense if the step may meet it again. Only once what it adds to the files has been added: a
+    /// checkpoint in between would have the next worker leave it out.
+    fn note_dealt_with(&mut self, expense: &ExpenseState) {
+        if expense.updated_at > self.plan.asked_at && self.checkpoint.changed.len() < MOST_CHANGED {
+            self.checkpoint.changed.push(expense.id);
         }
-        let changed = &mut self.checkpoint.changed;
-        if changed.contains(&expense.id) {
-            return false;
-        }
-        if changed.len() < MOST_CHANGED {
-            changed.push(expense.id);
-        }
-        true
     }
 
     fn open(&mut self, name: String) {
@@ -424,8 +447,16 @@ impl<'a, S: Source, F: Files, L: Ledger> Assembly<'a, S, F, L> {
         }
     }
 
-    /// Whether the open zip file has room for the entries of one expense; they are never split over two, so that a
-    /// checkpoint never stands between them.
+    /// Puts entries that belong together into the open zip file, or into the next one if they do not fit. They are never
+    /// split over two, so that a checkpoint never stands between them.
+    async fn put(&mut self, entries: &[Entry]) -> Result<()> {
+        if !entries.is_empty() && !self.fits(entries) {
+            self.close(self.checkpoint.step).await?;
+            self.open_archive();
+        }
+        entries.iter().try_for_each(|entry| self.add(entry))
+    }
+
     fn fits(&self, entries: &[Entry]) -> bool {
         let Some(open) = &self.checkpoint.open else { return false };
         let wanted: u64 = entries.iter().map(|entry| entry.bytes.len() as u64 + archive::overhead(&entry.name)).sum();
@@ -541,10 +572,8 @@ impl<'a, S: Source, F: Files, L: Ledger> Assembly<'a, S, F, L> {
 
     async fn go_on(&mut self, then: Step) -> Result<()> {
         if then != self.checkpoint.step {
-            self.checkpoint.place = Place::default();
-            self.checkpoint.changed.clear();
+            self.turn_to(then);
         }
-        self.checkpoint.step = then;
         self.checkpoint.number += 1;
         self.ledger.save(&self.checkpoint).await
     }

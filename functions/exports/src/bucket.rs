@@ -1,6 +1,6 @@
 //! The two buckets: where exports go, and where receipts are.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use aws_config::{SdkConfig, timeout::TimeoutConfig};
 use aws_sdk_s3::{
@@ -12,7 +12,6 @@ use aws_sdk_s3::{
     types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use slipstream_events::ReceiptId;
 
 use crate::{
     assembly::{Files, Part},
@@ -79,37 +78,11 @@ impl Bucket {
         Ok(get.presigned(presigning).await.map_err(unavailable)?.uri().to_owned())
     }
 
-    /// The receipts that have a folder under `prefix`, each with its folder. Those of which only old versions are left are
-    /// among them.
-    ///
-    /// # Errors
-    /// [`WorkError::Unavailable`].
-    pub async fn receipt_folders(&self, prefix: &str) -> Result<BTreeMap<ReceiptId, String>> {
-        let mut folders = BTreeMap::new();
-        let (mut key, mut version) = (None, None);
-        loop {
-            let list = self.client.list_object_versions().bucket(&self.name).prefix(prefix);
-            let page = list.set_key_marker(key).set_version_id_marker(version).send().await.map_err(unavailable)?;
-            let versions = page.versions().iter().filter_map(|version| version.key());
-            for key in versions.chain(page.delete_markers().iter().filter_map(|marker| marker.key())) {
-                let name = key.strip_prefix(prefix).and_then(|rest| rest.split('/').next());
-                if let Some(id) = name.and_then(|name| name.parse().ok()) {
-                    folders.insert(id, format!("{prefix}{id}/"));
-                }
-            }
-            if !page.is_truncated().unwrap_or_default() {
-                return Ok(folders);
-            }
-            (key, version) = (page.next_key_marker, page.next_version_id_marker);
-        }
-    }
-
-    /// Deletes everything whose key begins with `prefix` and of which `wanted` says so, in all versions.
+    /// Deletes everything whose key begins with `prefix`, in all versions.
     ///
     /// # Errors
     /// [`WorkError::Unavailable`]; what is deleted stays deleted.
-    pub async fn erase(&self, prefix: &str, wanted: impl Fn(&str) -> bool) -> Result<usize> {
-        let mut erased = 0;
+    pub async fn erase(&self, prefix: &str) -> Result<()> {
         let (mut key, mut version) = (None, None);
         loop {
             let list = self.client.list_object_versions().bucket(&self.name).prefix(prefix).max_keys(MAX_DELETED);
@@ -118,13 +91,11 @@ impl Bucket {
             let markers = page.delete_markers().iter().map(|marker| (marker.key(), marker.version_id()));
             let objects: Vec<_> = versions
                 .chain(markers)
-                .filter_map(|(key, version)| Some((key.filter(|key| wanted(key))?, version)))
                 .filter_map(|(key, version)| {
-                    ObjectIdentifier::builder().key(key).set_version_id(version.map(str::to_owned)).build().ok()
+                    ObjectIdentifier::builder().key(key?).set_version_id(version.map(str::to_owned)).build().ok()
                 })
                 .collect();
             if !objects.is_empty() {
-                erased += objects.len();
                 let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build().map_err(unavailable)?;
                 let deleted = self.client.delete_objects().bucket(&self.name).delete(delete).send().await;
                 if let Some(error) = deleted.map_err(unavailable)?.errors().first() {
@@ -133,7 +104,7 @@ impl Bucket {
                 }
             }
             if !page.is_truncated().unwrap_or_default() {
-                return Ok(erased);
+                return Ok(());
             }
             (key, version) = (page.next_key_marker, page.next_version_id_marker);
         }

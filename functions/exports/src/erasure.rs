@@ -1,34 +1,37 @@
 //! Erasing what is known of a person, but for what the law makes the company keep (`docs/decisions/0017`).
 //!
-//! At once: the profile loses name, address, manager and roles and is deactivated. In the background, once no upload ticket
-//! of theirs is good any more: drafts that were never submitted with their events and receipts, all readings, habits, and the
-//! files of their exports. What was submitted stays, and its items get the end of the legal term as their time to live.
+//! At once: the profile loses everything that says who it was, and is deactivated. In the background: the sign-in account;
+//! then, once no upload ticket of theirs is good any more, their exports, receipts, readings, drafts and reports that were
+//! never submitted, and habits. What was submitted stays until the sweeper finds the legal term over.
 //!
-//! Every step may be done again: it finds less to do. Nothing of it is an event, because an event would carry on what
-//! is to be gone.
+//! Every step may be done again: it finds less to do. What leads to something goes after it, so that a worker that dies
+//! leaves nothing that cannot be found. Nothing of it is an event, because an event would carry on what is to be gone.
 
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use slipstream_common::{
     act::act,
     background::{Background, LEASE, Work},
-    http::{Request, Response, new_correlation_id},
-    keys::{self, EXPIRES_AT, Index, Key, Open},
+    http::{Request, Response},
+    keys::{self, Index, Open},
     problem::Problem,
     queue::Message,
-    records::{Lease, MarkRecord, PersonRecord},
-    store::Store,
-    table::{Condition, IndexQuery, Item, StoreError, Transaction, item, number},
+    records::{Lease, MarkRecord, PersonRecord, ReceiptRecord},
+    reports::ReportRecord,
+    store::{Store, add_person_change, add_person_check},
+    table::{Condition, IndexQuery, Item, StoreError, Transaction, item, number, text},
 };
-use slipstream_events::{Actor, Cause, ExpenseState, ExpenseStatus, PersonId, ReceiptId};
+use slipstream_events::{
+    ExpenseId, ExpenseState, ExpenseStatus, PersonId, PersonState, ReceiptId, ReceiptStatus, Role,
+};
 
 use crate::{
     assembly::Place,
     error::{Result, WorkError},
-    record::{ExportRecord, folder_of},
+    record::{ExportRecord, KEPT, folder_of},
+    requests::role,
     worker::{Shift, Worker},
 };
 
@@ -36,11 +39,11 @@ use crate::{
 const REQUESTS: SignedDuration = SignedDuration::from_secs(20);
 /// The longest that a queue holds a message back, in seconds.
 const MAX_DELAY: i64 = 900;
-/// How many writes go into one transaction.
-const AT_ONCE: usize = 90;
 /// How long DynamoDB can be restored to an earlier moment, in days
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery.html>).
 const BACKUP_DAYS: i32 = 35;
+/// How long an event is kept at most that could not be published, in days; the template's `SetAsideBucket`.
+const UNDELIVERED_DAYS: i32 = 90;
 
 /// How long things are kept that are kept, from the template's parameters.
 #[derive(Debug, Clone, Copy)]
@@ -63,8 +66,7 @@ pub struct Kept {
     /// Why.
     pub why: String,
     /// The day after which it is gone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<Date>,
+    pub until: Date,
 }
 
 /// How much was erased.
@@ -72,6 +74,9 @@ pub struct Kept {
 pub struct Erased {
     /// Drafts that were never submitted.
     pub drafts: u64,
+    /// Reports that were never submitted.
+    #[serde(default)]
+    pub reports: u64,
     /// Receipts with all their pictures.
     pub receipts: u64,
     /// Habits: which category the person chose for which merchant.
@@ -159,19 +164,26 @@ fn day_after(at: Timestamp, days: i32) -> Date {
 
 /// What is kept, and until when, if `last` is when the last of the person's submitted expenses changed.
 fn kept(terms: Terms, now: Timestamp, last: Option<Timestamp>) -> Vec<Kept> {
-    let keep = |what: &str, why: &str, until| Kept { what: what.to_owned(), why: why.to_owned(), until };
+    let keep = |what: &str, why: &str, since, days| Kept {
+        what: what.to_owned(),
+        why: why.to_owned(),
+        until: day_after(since, days),
+    };
     let expenses = last.map(|last| {
         let why = "What was submitted, its history and its receipts are accounting records, which tax law has the company keep.";
-        keep("submitted_expenses", why, Some(day_after(last, terms.receipt_days)))
+        keep("submitted_expenses", why, last, terms.receipt_days)
     });
     let why = "The archive of events cannot be changed. It names the person by an id only.";
-    let events = keep("event_archive", why, Some(day_after(now, terms.archive_days)));
+    let events = keep("event_archive", why, now, terms.archive_days);
+    let why = "What could not be delivered or published waits to be, so that nothing is lost.";
+    let undelivered = keep("undelivered_events", why, now, UNDELIVERED_DAYS);
+    let why = "What others exported before, administrators the person's own data among it, is theirs for a week.";
+    // S3 goes by whole days.
+    let exports = keep("exports_of_others", why, now, i32::try_from(KEPT.as_hours() / 24).unwrap_or(0) + 1);
     let why = "The table can be restored to an earlier moment; restoring is for disasters only.";
-    let backups = keep("backups", why, Some(day_after(now, BACKUP_DAYS)));
-    let logs = keep("logs", "Logs name the person by an id only.", Some(day_after(now, terms.log_days)));
-    let why = "The sign-in account belongs to the user pool; an operator deletes it there.";
-    let account = keep("sign_in_account", why, None);
-    expenses.into_iter().chain([events, backups, logs, account]).collect()
+    let backups = keep("backups", why, now, BACKUP_DAYS);
+    let logs = keep("logs", "Logs name the person by an id only.", now, terms.log_days);
+    expenses.into_iter().chain([events, undelivered, exports, backups, logs]).collect()
 }
 
 /// The address in the profile of an erased person: nobody's, in a domain that cannot be (RFC 2606).
@@ -179,11 +191,35 @@ fn nobodys_address(person: PersonId) -> String {
     format!("erased-{person}@erased.invalid")
 }
 
-fn is_anonymous(person: &PersonRecord) -> bool {
-    person.email == nobodys_address(person.state.id) && !person.state.active
+fn administers(person: &PersonRecord) -> bool {
+    person.state.active && person.state.roles.contains(&Role::Administrator)
+}
+
+/// The profile without anything that says whose it was. It stays, so that the id in what is kept leads somewhere.
+fn anonymous(before: &PersonRecord) -> PersonRecord {
+    let PersonState { id, version, .. } = before.state;
+    PersonRecord {
+        state: PersonState {
+            id,
+            version,
+            manager: None,
+            delegation: None,
+            roles: Vec::new(),
+            currency: None,
+            locale: None,
+            active: false,
+        },
+        email: nobodys_address(id),
+        name: None,
+        awaited_manager: None,
+        roles_set_at: before.roles_set_at,
+    }
 }
 
 /// `POST /people/{person_id}/erasure`: begins it, or tells how it stands.
+///
+/// The profile is emptied in the transaction that notes the erasure, which also holds the asking administrator to be one
+/// still: of two who erase each other at the same moment, one stays.
 ///
 /// # Errors
 /// 404; 409 for oneself.
@@ -204,24 +240,27 @@ pub async fn ask(worker: &Worker, terms: Terms, me: PersonId, request: &Request)
             Some(known) if known.status == Status::Running => {
                 return Ok(Response::json(202, &View::from(known)));
             }
-            Some(known) if is_anonymous(&person) => return Ok(Response::json(200, &View::from(known))),
+            Some(known) if person == anonymous(&person) => return Ok(Response::json(200, &View::from(known))),
             Some(known) => Condition::version(known.background.version),
             None => Condition::absent(),
         };
-        let now = Timestamp::now();
-        let last = last_submitted(store, id).await?;
+        let cause = request.cause(me);
         let record = ErasureRecord {
             background: Background {
                 version: known.map_or(0, |known| known.background.version) + 1,
-                ..Background::new(work.clone(), now)
+                ..Background::new(work.clone(), cause.at)
             },
             person: id,
             status: Status::Running,
             place: Place::default(),
             erased: Erased::default(),
-            kept: kept(terms, now, last),
+            kept: kept(terms, cause.at, submitted(store, id).await?.last),
             done_at: None,
         };
+        let asking = store.person(me).await?.filter(administers).ok_or_else(role)?;
+        add_person_check(transaction, &asking);
+        add_person_change(transaction, Some(&person), anonymous(&person), &cause)?;
+        transaction.delete(&keys::directory(&person.email), Condition::default());
         transaction.put(&keys::erasure(id), record.to_item()?, Some(condition));
         begun = true;
         Ok(Response::json(202, &View::from(&record)))
@@ -229,10 +268,6 @@ pub async fn ask(worker: &Worker, terms: Terms, me: PersonId, request: &Request)
     .await?;
     if begun {
         tracing::info!(person.id = %id, "an erasure was asked for");
-        anonymise(store, id, Actor::Person { id: me }).await.map_err(|error| {
-            tracing::warn!(%error, "the profile is left to the background");
-            Problem::unavailable()
-        })?;
         if let Err(error) = worker.queue.send(&work, 0).await {
             tracing::warn!(%error, "the sweeper has it begun");
         }
@@ -240,7 +275,19 @@ pub async fn ask(worker: &Worker, terms: Terms, me: PersonId, request: &Request)
     Ok(response)
 }
 
-/// A page of a person's expenses, those that they deleted after all others, and the place after it; none at the end.
+/// `GET /people/{person_id}/erasure`: how it stands.
+///
+/// # Errors
+/// 404 where none was asked for.
+pub async fn look(worker: &Worker, request: &Request) -> Result<Response, Problem> {
+    let id: PersonId = request.path("person_id", "person")?;
+    let known: Option<ErasureRecord> = worker.store.table.get(&keys::erasure(id)).await?;
+    let known = known.ok_or_else(|| Problem::not_found("erasure"))?;
+    Ok(Response::json(200, &View::from(&known)))
+}
+
+/// A page of a person's expenses as they are now, those that they deleted after all others, and the place after it; none
+/// at the end.
 async fn page(
     store: &Store,
     person: PersonId,
@@ -253,13 +300,15 @@ async fn page(
     };
     let from = place.after.as_ref().map(|after| format!("{after}~"));
     let query = IndexQuery { from, ..IndexQuery::of(index, pk) };
-    let expenses: Vec<ExpenseState> = store.table.query(&query, None).await?.items;
-    let last = expenses.last().and_then(|last| keys::expense_entries(last).into_iter().next());
+    let listed: Vec<ExpenseState> = store.table.query(&query, None).await?.items;
+    let last = listed.last().and_then(|last| keys::expense_entries(last).into_iter().next());
     let next = match last {
         Some(last) => Place { list: place.list, after: Some(last.sk) },
         None => Place { list: place.list + 1, after: None },
     };
-    Ok(Some((expenses, next)))
+    // The index may not know yet that one was submitted.
+    let ids: Vec<ExpenseId> = listed.iter().map(|expense| expense.id).collect();
+    Ok(Some((store.expenses(&ids).await?, next)))
 }
 
 /// Whether the law makes the company keep the expense: it was submitted once.
@@ -267,45 +316,25 @@ const fn is_kept(expense: &ExpenseState) -> bool {
     expense.submission > 0
 }
 
-/// When the last of a person's submitted expenses changed, and the receipts of all of them.
-async fn submitted(store: &Store, person: PersonId) -> Result<(Option<Timestamp>, BTreeSet<ReceiptId>), StoreError> {
-    let (mut last, mut receipts, mut place) = (None, BTreeSet::new(), Place::default());
+/// What of a person's is kept.
+#[derive(Debug, Default)]
+struct Submitted {
+    /// When the last of the expenses changed.
+    last: Option<Timestamp>,
+    /// Their receipts.
+    receipts: BTreeSet<ReceiptId>,
+}
+
+async fn submitted(store: &Store, person: PersonId) -> Result<Submitted, StoreError> {
+    let (mut found, mut place) = (Submitted::default(), Place::default());
     while let Some((expenses, next)) = page(store, person, &place).await? {
         for expense in expenses.iter().filter(|expense| is_kept(expense)) {
-            last = last.max(Some(expense.updated_at));
-            receipts.extend(expense.receipt);
+            found.last = found.last.max(Some(expense.updated_at));
+            found.receipts.extend(expense.receipt);
         }
         place = next;
     }
-    Ok((last, receipts))
-}
-
-async fn last_submitted(store: &Store, person: PersonId) -> Result<Option<Timestamp>, StoreError> {
-    Ok(submitted(store, person).await?.0)
-}
-
-fn directory_key(email: &str) -> Key {
-    Key { pk: format!("DIRECTORY#{}", email.to_lowercase()), sk: "ENTRY".to_owned() }
-}
-
-/// Takes everything out of the profile that says who the person was.
-async fn anonymise(store: &Store, id: PersonId, actor: Actor) -> Result<()> {
-    let cause = Cause { actor, at: Timestamp::now(), correlation_id: new_correlation_id(), causation_id: None };
-    let Some(before) = store.person(id).await? else { return Ok(()) };
-    if is_anonymous(&before) {
-        return Ok(());
-    }
-    let mut transaction = Transaction::default();
-    transaction.delete(&directory_key(&before.email), Condition::default());
-    store.table.commit(transaction).await?;
-    let mut after = before.clone();
-    (after.email, after.name) = (nobodys_address(id), None);
-    let state = &mut after.state;
-    (state.manager, state.delegation, state.currency, state.locale) = (None, None, None, None);
-    state.roles.clear();
-    state.active = false;
-    store.write_person(Some(&before), after, &cause).await?;
-    Ok(())
+    Ok(found)
 }
 
 /// Goes on with an erasure.
@@ -320,32 +349,45 @@ pub async fn go_on(worker: &Worker, terms: Terms, person: PersonId, message: &Me
     if record.background.lease.as_ref().is_some_and(|lease| lease.held_by_other(&holder, shift.began)) {
         return Ok(());
     }
-    anonymise(store, person, Actor::System { name: "exports".to_owned() }).await?;
+    worker.accounts.delete(person).await?;
     // Until then something of theirs may still come in.
     let tickets = SignedDuration::from_secs(i64::from(terms.ticket_seconds)) + REQUESTS;
-    let wait = shift.began.duration_until(record.background.created_at + tickets).as_secs();
-    if wait >= 0 {
-        let delay = i32::try_from((wait + 1).min(MAX_DELAY)).unwrap_or_default();
-        return worker.queue.send(&record.background.work, delay).await;
+    let over = record.background.created_at + tickets;
+    if shift.began <= over {
+        return later(worker, &record, over).await;
     }
     record.background.lease = Some(Lease { holder, until: shift.began + LEASE });
     match record.write(store).await {
         Err(WorkError::TakenOver) => return Ok(()),
         written => written?,
     }
-    let finished = erase(worker, terms, &mut record, shift.until()).await;
+    let came = erase(worker, terms, &mut record, shift.until()).await;
     record.background.lease = None;
-    match finished {
-        Ok(true) => {
+    match came {
+        Ok(Came::ToTheEnd) => {
             (record.status, record.done_at) = (Status::Done, Some(Timestamp::now()));
             record.write(store).await?;
             let erased = &record.erased;
-            tracing::info!(drafts = erased.drafts, receipts = erased.receipts, habits = erased.habits, "erased");
+            tracing::info!(
+                drafts = erased.drafts,
+                reports = erased.reports,
+                receipts = erased.receipts,
+                habits = erased.habits,
+                exports = erased.exports,
+                "erased"
+            );
             Ok(())
         }
-        Ok(false) => {
+        Ok(Came::OutOfTime) => {
             record.write(store).await?;
             worker.queue.send(&record.background.work, 0).await
+        }
+        Ok(Came::Upon(until)) => {
+            // What somebody is at may lead to something that the walk has passed.
+            record.place = Place::default();
+            record.write(store).await?;
+            tracing::info!("somebody is still at something of theirs");
+            later(worker, &record, until).await
         }
         Err(WorkError::TakenOver) => Ok(()),
         Err(error) => {
@@ -357,73 +399,106 @@ pub async fn go_on(worker: &Worker, terms: Terms, person: PersonId, message: &Me
     }
 }
 
-/// Erases until nothing is left to erase; `false` when the time ran out first.
-async fn erase(worker: &Worker, terms: Terms, record: &mut ErasureRecord, until: Timestamp) -> Result<bool> {
+/// Goes on after `at`, or as late as the queue can.
+async fn later(worker: &Worker, record: &ErasureRecord, at: Timestamp) -> Result<()> {
+    let seconds = Timestamp::now().duration_until(at).as_secs() + 1;
+    let delay = i32::try_from(seconds.clamp(1, MAX_DELAY)).unwrap_or_default();
+    worker.queue.send(&record.background.work, delay).await
+}
+
+/// How far a slice of an erasure came.
+enum Came {
+    /// Nothing is left to erase.
+    ToTheEnd,
+    /// The time ran out first.
+    OutOfTime,
+    /// Upon something that somebody is at until then: a reader, or a maker of exports. Everything else is erased.
+    Upon(Timestamp),
+}
+
+async fn erase(worker: &Worker, terms: Terms, record: &mut ErasureRecord, until: Timestamp) -> Result<Came> {
     let (store, person) = (&worker.store, record.person);
-    let (last, receipts) = submitted(store, person).await?;
-    record.kept = kept(terms, record.background.created_at, last);
+    let kept_of_them = submitted(store, person).await?;
+    record.kept = kept(terms, record.background.created_at, kept_of_them.last);
+    let mut held: Option<Timestamp> = None;
+    let out_of_time = || Timestamp::now() >= until;
+
+    let exports = IndexQuery::of(Index::Owner, keys::exports_of(person));
+    for export in store.table.query_all::<ExportRecord>(&exports).await? {
+        let Some(export) = store.table.get::<ExportRecord>(&keys::export(export.id)).await? else { continue };
+        match lease_of(export.background.lease.as_ref()) {
+            Some(until) => {
+                stop(store, &export).await?;
+                held = held.max(Some(until));
+            }
+            None => {
+                worker.exports.erase(&export.object_key("")).await?;
+                record.erased.exports += 1;
+                store.table.delete(&[keys::export(export.id)]).await?;
+            }
+        }
+    }
+    // Receipts before expenses: one that is gone drafts none.
+    let receipts = IndexQuery::of(Index::Owner, keys::receipts_of(person));
+    for receipt in store.table.query_all::<ReceiptRecord>(&receipts).await? {
+        if out_of_time() {
+            return Ok(Came::OutOfTime);
+        }
+        let id = receipt.state.id;
+        let Some(receipt) = store.receipt(id).await? else { continue };
+        match lease_of(receipt.lease.as_ref()) {
+            Some(until) => held = held.max(Some(until)),
+            None if receipt.submitted || kept_of_them.receipts.contains(&id) => erase_reading(worker, &receipt).await?,
+            None if erase_receipt(worker, &receipt).await? => record.erased.receipts += 1,
+            // A reader began at this very moment.
+            None => held = held.max(Some(Timestamp::now())),
+        }
+    }
     while let Some((expenses, next)) = page(store, person, &record.place).await? {
-        for expense in &expenses {
-            if Timestamp::now() >= until {
-                return Ok(false);
+        for expense in expenses.iter().filter(|expense| !is_kept(expense)) {
+            if out_of_time() {
+                return Ok(Came::OutOfTime);
             }
-            if is_kept(expense) {
-                limit(store, expense, terms.receipt_days).await?;
-            } else {
-                erase_expense(store, expense).await?;
-                record.erased.drafts += 1;
-            }
+            erase_expense(store, expense).await?;
+            record.erased.drafts += 1;
         }
         record.place = next;
     }
-    for (id, folder) in worker.receipts.receipt_folders(&format!("receipts/{person}/")).await? {
-        if Timestamp::now() >= until {
-            return Ok(false);
-        }
-        if receipts.contains(&id) {
-            worker.receipts.erase(&format!("{folder}reading.json"), |_| true).await?;
-        } else {
-            worker.receipts.erase(&folder, |_| true).await?;
-            record.erased.receipts += 1;
-        }
-        erase_receipt(worker, id, receipts.contains(&id)).await?;
-    }
-    let partition = keys::person(person).pk;
-    record.erased.habits += erase_items(store, &partition, keys::HABIT_PREFIX).await?;
-    worker.exports.erase(&folder_of(person), |_| true).await?;
-    let exports = IndexQuery::of(Index::Owner, keys::exports_of(person));
-    let exports: Vec<ExportRecord> = store.table.query_all(&exports).await?;
-    record.erased.exports += exports.len() as u64;
-    delete(store, exports.iter().map(|export| keys::export(export.id)).collect()).await?;
-    Ok(true)
+    record.erased.reports += erase_reports(store, person).await?;
+    record.erased.habits += store.table.erase(&keys::person(person).pk, keys::HABIT_PREFIX).await?;
+    // What a worker that died left behind.
+    worker.exports.erase(&folder_of(person)).await?;
+    Ok(held.map_or(Came::ToTheEnd, Came::Upon))
 }
 
-/// Gives the items of an expense that is kept the end of the legal term as their time to live. An expense that still
-/// goes its way writes its item anew, without it; its events keep it.
-async fn limit(store: &Store, expense: &ExpenseState, days: i32) -> Result<()> {
-    let until = expense.updated_at + SignedDuration::from_hours(24 * i64::from(days));
-    let key = keys::expense(expense.id);
-    let mut keys = item_keys(store, &key.pk, keys::EVENT_PREFIX).await?;
-    keys.push(key);
-    for chunk in keys.chunks(AT_ONCE) {
-        let mut transaction = Transaction::default();
-        for key in chunk {
-            let condition = Condition::new("attribute_exists(#pk)")
-                .name("#pk", keys::PK)
-                .name("#expires_at", EXPIRES_AT)
-                .value(":until", number(until.as_second()));
-            transaction.update(key, "SET #expires_at = :until", condition);
-        }
-        store.table.commit(transaction).await?;
+/// Until when somebody is at it, if somebody is.
+fn lease_of(lease: Option<&Lease>) -> Option<Timestamp> {
+    lease.map(|lease| lease.until).filter(|until| *until > Timestamp::now())
+}
+
+/// Has whoever makes the export stop at their next checkpoint.
+async fn stop(store: &Store, export: &ExportRecord) -> Result<()> {
+    let version = export.background.version;
+    let condition = Condition::version(version)
+        .name("#status", "status")
+        .name("#open_pk", Index::Open.pk())
+        .name("#open_sk", Index::Open.sk())
+        .value(":failed", text("failed"))
+        .value(":next", number(version + 1));
+    let update = "SET #status = :failed, #version = :next REMOVE #open_pk, #open_sk";
+    let mut transaction = Transaction::default();
+    transaction.update(&keys::export(export.id), update, condition);
+    match store.table.commit(transaction).await {
+        // They came to one at this very moment: next time.
+        Ok(()) | Err(StoreError::Condition(_)) => Ok(()),
+        Err(error) => Err(error.into()),
     }
-    Ok(())
 }
 
 /// Erases a draft that was never submitted: its events, then itself, which leads to them, with what follows it.
 async fn erase_expense(store: &Store, expense: &ExpenseState) -> Result<()> {
-    debug_assert!(expense.status != ExpenseStatus::Submitted);
     let key = keys::expense(expense.id);
-    erase_items(store, &key.pk, keys::EVENT_PREFIX).await?;
+    store.table.erase(&key.pk, keys::EVENT_PREFIX).await?;
     let mut transaction = Transaction::default();
     for mark in keys::marks(expense) {
         transaction.delete(&mark.key, Condition::default());
@@ -433,67 +508,78 @@ async fn erase_expense(store: &Store, expense: &ExpenseState) -> Result<()> {
     Ok(())
 }
 
-/// Erases what was made out on a receipt, unless a colleague has the same bytes; and unless the receipt is kept, what the
-/// table says of it.
-async fn erase_receipt(worker: &Worker, id: ReceiptId, kept: bool) -> Result<()> {
-    let store = &worker.store;
-    let Some(receipt) = store.receipt(id).await? else { return Ok(()) };
-    let sha256 = &receipt.state.sha256;
-    let same: Vec<MarkRecord> = store.table.partition(&keys::same_file(sha256), keys::MARK_PREFIX).await?;
-    if same.iter().all(|mark| mark.owner == receipt.state.owner) {
-        worker.receipts.erase(&format!("analyses/{sha256}/"), |_| true).await?;
-    }
-    if !kept {
-        let key = keys::receipt(id);
-        erase_items(store, &key.pk, keys::EVENT_PREFIX).await?;
-        delete(store, vec![keys::receipt_use(id), key]).await?;
-    }
-    Ok(())
-}
-
-/// The keys of a partition's items whose sort key begins with `prefix`.
-async fn item_keys(store: &Store, pk: &str, prefix: &str) -> Result<Vec<Key>> {
-    let items: Vec<Value> = store.table.partition(pk, prefix).await?;
-    let key = |item: &Value| Some(Key { pk: pk.to_owned(), sk: item[keys::SK].as_str()?.to_owned() });
-    Ok(items.iter().filter_map(key).collect())
-}
-
-async fn erase_items(store: &Store, pk: &str, prefix: &str) -> Result<u64> {
-    let keys = item_keys(store, pk, prefix).await?;
-    let count = keys.len() as u64;
-    delete(store, keys).await?;
-    Ok(count)
-}
-
-async fn delete(store: &Store, keys: Vec<Key>) -> Result<()> {
-    for chunk in keys.chunks(AT_ONCE) {
-        let mut transaction = Transaction::default();
-        for key in chunk {
-            transaction.delete(key, Condition::default());
+/// Erases reports that were never submitted and in which nothing is that is kept; how many.
+async fn erase_reports(store: &Store, person: PersonId) -> Result<u64> {
+    let mut erased = 0;
+    for list in [keys::reports_of(person), keys::deleted_reports_of(person)] {
+        for report in store.table.query_all::<ReportRecord>(&IndexQuery::of(Index::Owner, list)).await? {
+            let id = report.state.id;
+            if report.state.submission > 0 || !store.report_members(id).await?.is_empty() {
+                continue;
+            }
+            store.table.erase(&keys::report_partition(id), keys::EVENT_PREFIX).await?;
+            store.table.delete(&[keys::report(id), keys::deleted_report(id)]).await?;
+            erased += 1;
         }
-        store.table.commit(transaction).await?;
+    }
+    Ok(erased)
+}
+
+/// Erases what was made out on a receipt, unless a colleague has the same bytes.
+async fn erase_reading(worker: &Worker, receipt: &ReceiptRecord) -> Result<()> {
+    worker.receipts.erase(&receipt.object_key("reading.json")).await?;
+    let sha256 = &receipt.state.sha256;
+    let same: Vec<MarkRecord> = worker.store.table.partition(&keys::same_file(sha256), keys::MARK_PREFIX).await?;
+    if same.iter().all(|mark| mark.owner == receipt.state.owner) {
+        worker.receipts.erase(&format!("analyses/{sha256}/")).await?;
     }
     Ok(())
+}
+
+/// Erases a receipt that is not kept; `false` if somebody began to read it.
+async fn erase_receipt(worker: &Worker, receipt: &ReceiptRecord) -> Result<bool> {
+    let (store, id) = (&worker.store, receipt.state.id);
+    if !close(store, receipt).await? {
+        return Ok(false);
+    }
+    worker.receipts.erase(&receipt.object_key("")).await?;
+    erase_reading(worker, receipt).await?;
+    // The index may not list yet what was drafted a moment ago.
+    if let Some(draft) = store.expense(receipt.drafted_expense()).await?.filter(|draft| !is_kept(draft)) {
+        erase_expense(store, &draft).await?;
+    }
+    let key = keys::receipt(id);
+    store.table.erase(&key.pk, keys::EVENT_PREFIX).await?;
+    store.table.delete(&[keys::receipt_use(id), key]).await?;
+    Ok(true)
+}
+
+/// Lets nobody read the receipt any more; `false` if somebody has just begun.
+async fn close(store: &Store, receipt: &ReceiptRecord) -> Result<bool> {
+    let condition = match &receipt.lease {
+        None => Condition::new("#version = :version AND attribute_not_exists(#lease)"),
+        // Of a reader that died.
+        Some(lease) => Condition::new("#version = :version AND #lease.#holder = :holder")
+            .name("#holder", "holder")
+            .value(":holder", text(&lease.holder)),
+    };
+    let condition = condition
+        .name("#version", "version")
+        .name("#lease", "lease")
+        .name("#status", "status")
+        .name("#open_pk", Index::Open.pk())
+        .name("#open_sk", Index::Open.sk())
+        .value(":version", number(receipt.state.version))
+        .value(":deleted", text(ReceiptStatus::Deleted));
+    let mut transaction = Transaction::default();
+    let update = "SET #status = :deleted REMOVE #lease, #open_pk, #open_sk";
+    transaction.update(&keys::receipt(receipt.state.id), update, condition);
+    match store.table.commit(transaction).await {
+        Ok(()) => Ok(true),
+        Err(StoreError::Condition(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_kept_has_a_reason_and_an_end() {
-        let terms = Terms { receipt_days: 3650, archive_days: 400, log_days: 30, ticket_seconds: 900 };
-        let now: Timestamp = "2026-03-12T10:00:00Z".parse().unwrap();
-        let nothing = kept(terms, now, None);
-        assert!(nothing.iter().all(|kept| kept.what != "submitted_expenses"), "there is nothing of the kind");
-        let kept = kept(terms, now, Some("2026-01-01T00:00:00Z".parse().unwrap()));
-        assert_eq!(kept[0].what, "submitted_expenses");
-        assert_eq!(kept[0].until, Some(jiff::civil::date(2035, 12, 30)));
-        assert!(kept.iter().all(|kept| !kept.why.is_empty()));
-        // Only what this stack cannot end has no end.
-        assert_eq!(
-            kept.iter().filter(|kept| kept.until.is_none()).map(|kept| &kept.what).collect::<Vec<_>>(),
-            ["sign_in_account"]
-        );
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@
 //!
 //! To test: `cargo test -p exports`; end to end in `tests/`.
 
+pub mod accounts;
 pub mod archive;
 pub mod assembly;
 pub mod bucket;
@@ -37,6 +38,7 @@ use slipstream_events::Role;
 use tracing::Instrument as _;
 
 use crate::{
+    accounts::Accounts,
     bucket::Bucket,
     erasure::Terms,
     error::WorkError,
@@ -89,6 +91,7 @@ impl Exports {
                 store: Store::new(Table::new(sdk, table)),
                 receipts: Bucket::new(sdk, settings.text("RECEIPT_BUCKET")),
                 exports: Bucket::new(sdk, settings.text("EXPORT_BUCKET")),
+                accounts: Accounts::new(sdk, settings.text("USER_POOL_ID")),
                 queue: Queue::new(sdk, settings.text("EXPORTS_QUEUE_URL")),
                 max_receives: settings.parsed("MAX_RECEIVES", "a number", 0),
             },
@@ -132,17 +135,17 @@ impl Exports {
     async fn answer(&self, event: Value) -> Result<Response, Fault> {
         serve(event, &self.web_origin, async |request| {
             let caller = caller::authenticate(&request, &self.worker.store).await?;
-            let me = caller.state.id;
             match (request.http_method.as_str(), request.resource.as_str()) {
                 ("POST", "/exports") => self.worker.ask(&caller, &request).await,
-                ("GET", "/exports") => self.worker.list(me, &request).await,
-                ("GET", "/exports/{export_id}") => self.worker.look(me, &request).await,
-                ("POST", "/people/{person_id}/erasure") => {
-                    if !caller.state.roles.contains(&Role::Administrator) {
-                        return Err(Problem::forbidden("role", "Only people with another role may do this."));
-                    }
-                    erasure::ask(&self.worker, self.terms, me, &request).await
+                ("GET", "/exports") => self.worker.list(caller.state.id, &request).await,
+                ("GET", "/exports/{export_id}") => self.worker.look(&caller, &request).await,
+                (_, "/people/{person_id}/erasure") if !caller.state.roles.contains(&Role::Administrator) => {
+                    Err(requests::role())
                 }
+                ("POST", "/people/{person_id}/erasure") => {
+                    erasure::ask(&self.worker, self.terms, caller.state.id, &request).await
+                }
+                ("GET", "/people/{person_id}/erasure") => erasure::look(&self.worker, &request).await,
                 _ => Err(Problem::method_not_allowed()),
             }
         })

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use slipstream_common::{
     background::Background,
     keys::{self, EXPIRES_AT, Index, Open},
+    records::PersonRecord,
     table::{IndexQuery, Item, StoreError, item, number},
 };
-use slipstream_events::{ExpenseStatus, ExportId, PersonId};
+use slipstream_events::{ExpenseStatus, ExportId, PersonId, Role};
 
 use crate::{
     archive::safe_name,
@@ -111,6 +112,15 @@ impl Wanted {
         }
     }
 
+    /// Which role `me` needs to have it: finance for everyone's, administrator for what is known of somebody else.
+    pub fn needs(&self, me: PersonId) -> Option<Role> {
+        match (self.scope, self.person) {
+            (Scope::Company, _) => Some(Role::Finance),
+            (Scope::Own, Some(person)) if person != me => Some(Role::Administrator),
+            (Scope::Own, _) => None,
+        }
+    }
+
     /// Whether an expense that stands in one of the lists is wanted.
     pub fn wants(&self, status: ExpenseStatus) -> bool {
         self.statuses.is_empty() || self.statuses.contains(&status)
@@ -152,6 +162,13 @@ pub struct ExportRecord {
 }
 
 impl ExportRecord {
+    /// Whether the person may still have what they asked for: roles may have been taken away since.
+    pub fn is_for(&self, person: &PersonRecord) -> bool {
+        let state = &person.state;
+        let needed = self.wanted.needs(self.owner);
+        state.id == self.owner && state.active && needed.is_none_or(|role| state.roles.contains(&role))
+    }
+
     /// When it ceases to exist.
     pub fn expires_at(&self) -> Timestamp {
         self.background.created_at + KEPT
@@ -207,7 +224,7 @@ impl ExportRecord {
             (_, Step::Table) => share,
             (_, Step::Copy { .. } | Step::Front) => 20,
             (_, Step::Walk) => 20 + share * 4 / 5,
-            (_, Step::Done) => 99,
+            (_, Step::Rest | Step::Done) => 99,
         };
         u8::try_from(percent.min(99)).unwrap_or(99)
     }

@@ -12,7 +12,7 @@ use slipstream_common::{
     records::PersonRecord,
     table::{Condition, IndexQuery},
 };
-use slipstream_events::{ExpenseStatus, ExportId, PersonId, Role};
+use slipstream_events::{ExpenseStatus, ExportId, PersonId};
 use uuid::Uuid;
 
 use crate::{
@@ -148,6 +148,11 @@ fn faults(new: &NewExport) -> Vec<FieldError> {
     faults
 }
 
+/// What only another role may have.
+pub(crate) fn role() -> Problem {
+    Problem::forbidden("role", "Only people with another role may do this.")
+}
+
 fn unavailable(error: &WorkError) -> Problem {
     tracing::warn!(%error, "an export cannot be answered");
     match error {
@@ -164,24 +169,8 @@ impl Worker {
     pub async fn ask(&self, caller: &PersonRecord, request: &Request) -> Result<Response, Problem> {
         let new: NewExport = request.json()?;
         let me = caller.state.id;
-        let may = |role: Role| match caller.state.roles.contains(&role) {
-            true => Ok(()),
-            false => Err(Problem::forbidden("role", "Only people with another role may do this.")),
-        };
-        if new.scope == Scope::Company {
-            may(Role::Finance)?;
-        }
-        if new.person.is_some_and(|person| person != me) {
-            may(Role::Administrator)?;
-        }
         let faults = faults(&new);
-        if !faults.is_empty() {
-            return Err(Problem::invalid_fields(faults));
-        }
         let person = new.person.unwrap_or(me);
-        if person != me && self.store.person(person).await?.is_none() {
-            return Err(Problem::not_found("person"));
-        }
         let mut statuses = new.statuses.unwrap_or_default();
         // In the order of the life cycle, each once: so that two that ask for the same get the same.
         statuses.sort();
@@ -195,6 +184,15 @@ impl Worker {
             statuses,
             bom: new.bom.unwrap_or(false),
         };
+        if wanted.needs(me).is_some_and(|role| !caller.state.roles.contains(&role)) {
+            return Err(role());
+        }
+        if !faults.is_empty() {
+            return Err(Problem::invalid_fields(faults));
+        }
+        if person != me && self.store.person(person).await?.is_none() {
+            return Err(Problem::not_found("person"));
+        }
         let mut begun = None;
         let response = act(&self.store, request, me, async |transaction| {
             if self.open_exports(me).await? >= MAX_OPEN {
@@ -219,7 +217,9 @@ impl Worker {
         })
         .await?;
         if let Some(work) = begun {
-            tracing::info!(export.id = %work.key().pk, export.kind = ?wanted.kind, export.scope = ?wanted.scope, "asked for");
+            let whose = wanted.person.map(|person| person.to_string()).unwrap_or_default();
+            let (kind, scope) = (wanted.kind, wanted.scope);
+            tracing::info!(export.id = %work.key().pk, export.kind = ?kind, export.scope = ?scope, person.id = whose, "asked for");
             // The sweeper sends it, should this fail.
             if let Err(error) = self.queue.send(&work, 0).await {
                 tracing::warn!(%error, "the sweeper has it begun");
@@ -238,14 +238,17 @@ impl Worker {
     /// `GET /exports/{export_id}`: how it stands, with links once it is done.
     ///
     /// # Errors
-    /// 404.
-    pub async fn look(&self, me: PersonId, request: &Request) -> Result<Response, Problem> {
+    /// 404; 403 without the role that it needs, whoever asked for it.
+    pub async fn look(&self, caller: &PersonRecord, request: &Request) -> Result<Response, Problem> {
         let id: ExportId = request.path("export_id", "export")?;
         let record: Option<ExportRecord> = self.store.table.get(&keys::export(id)).await?;
         let now = Timestamp::now();
         // Time to live deletes late: what is over counts as gone.
-        let record = record.filter(|record| record.owner == me && record.expires_at() > now);
+        let record = record.filter(|record| record.owner == caller.state.id && record.expires_at() > now);
         let record = record.ok_or_else(|| Problem::not_found("export"))?;
+        if !record.is_for(caller) {
+            return Err(role());
+        }
         let mut view = View::from(&record);
         for file in &mut view.files {
             let link = self.exports.link(&record.object_key(&file.name), &file.name).await;

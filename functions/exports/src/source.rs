@@ -8,14 +8,16 @@ use std::{
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use slipstream_common::{
-    keys,
-    records::{EventRecord, PersonRecord, ReceiptRecord},
+    keys::{self, Index},
+    records::{EventRecord, PersonRecord, ReceiptRecord, StepRecord},
+    reports::ReportRecord,
     store::Store,
     table::IndexQuery,
 };
-use slipstream_events::{EventBody, ExpenseState, MediaType, PersonId, ReceiptStatus, ReportId};
+use slipstream_events::{EventBody, ExpenseState, MediaType, PersonId, ReceiptId, ReceiptStatus, ReportId};
 
 use crate::{
     archive::{Entry, safe_name},
@@ -82,10 +84,7 @@ impl<'a> Walk<'a> {
 
     async fn title(&self, report: Option<ReportId>) -> Result<Option<String>> {
         let Some(id) = report else { return Ok(None) };
-        let look = async {
-            let report: Option<Value> = self.store.table.get(&report_key(id)).await?;
-            Ok(report.and_then(|report| report["title"].as_str().map(str::to_owned)))
-        };
+        let look = async { Ok(self.store.report(id).await?.map(|report| report.state.title)) };
         remembered(&self.titles, id, look).await
     }
 
@@ -100,28 +99,54 @@ impl<'a> Walk<'a> {
         Ok(Row { owner_name, owner_email, report_title, trail, expense })
     }
 
-    /// The receipt of an expense, as it was uploaded.
-    async fn receipt(&self, expense: &ExpenseState) -> Result<Option<Entry>> {
-        let Some(id) = expense.receipt else { return Ok(None) };
-        let Some(receipt) = self.store.receipt(id).await? else { return Ok(None) };
-        if matches!(receipt.state.status, ReceiptStatus::AwaitingUpload | ReceiptStatus::Deleted) {
-            return Ok(None);
+    /// A receipt as it was uploaded; of personal data also what is known of it, and what was made out on it. `name` is
+    /// without an ending.
+    async fn receipt(&self, id: ReceiptId, name: &str) -> Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        let Some(receipt) = self.store.receipt(id).await? else { return Ok(entries) };
+        let modified = receipt.state.created_at;
+        if self.wanted.kind == Kind::PersonalData {
+            let partition = keys::receipt(id).pk;
+            let events: Vec<EventRecord> = self.store.table.partition(&partition, keys::EVENT_PREFIX).await?;
+            let reading = self.receipts.get(&receipt.object_key("reading.json"), None, None).await?;
+            let reading: Option<Value> = reading.map(|reading| serde_json::from_slice(&reading)).transpose()?;
+            let told = json!({ "receipt": receipt.state, "reading": reading, "history": history(&events) });
+            entries.push(json_entry(format!("{name}.json"), modified, &told)?);
         }
-        let version = receipt.object_version.as_deref();
-        let bytes = self.receipts.get(&receipt.object_key("original"), version, None).await?;
-        let name = receipt_name(expense, &receipt);
-        Ok(bytes.map(|bytes| Entry { name, modified: receipt.state.created_at, bytes }))
+        if !matches!(receipt.state.status, ReceiptStatus::AwaitingUpload | ReceiptStatus::Deleted) {
+            let version = receipt.object_version.as_deref();
+            let bytes = self.receipts.get(&receipt.object_key("original"), version, None).await?;
+            let name = format!("{name}.{}", ending(&receipt));
+            entries.extend(bytes.map(|bytes| Entry { name, modified, bytes }));
+        }
+        Ok(entries)
+    }
+
+    /// The person whose data are wanted, if that is what is wanted.
+    fn person_wanted(&self) -> Option<PersonId> {
+        self.wanted.person.filter(|_| self.wanted.kind == Kind::PersonalData)
+    }
+
+    /// Everything in a partition of an index, with `tell` of each.
+    async fn told<T: DeserializeOwned>(
+        &self,
+        index: Index,
+        pk: String,
+        tell: impl Fn(&T) -> Value,
+    ) -> Result<Vec<Value>> {
+        let found: Vec<T> = self.store.table.query_all(&IndexQuery::of(index, pk)).await?;
+        Ok(found.iter().map(tell).collect())
     }
 }
 
-fn report_key(id: ReportId) -> keys::Key {
-    keys::Key { pk: keys::report_partition(id), sk: "REPORT".to_owned() }
+/// What the receipt of an expense is called, without an ending: nothing in it is a path, and no two are the same.
+fn receipt_name(expense: &ExpenseState) -> String {
+    let merchant = safe_name(expense.details.merchant.as_deref().unwrap_or_default());
+    format!("receipts/{}_{merchant}_{}", keys::listed_on(expense), expense.id)
 }
 
-/// What the receipt of an expense is called: nothing in it is a path, and no two are the same.
-fn receipt_name(expense: &ExpenseState, receipt: &ReceiptRecord) -> String {
-    let merchant = safe_name(expense.details.merchant.as_deref().unwrap_or_default());
-    let ending = match receipt.state.media_type {
+const fn ending(receipt: &ReceiptRecord) -> &'static str {
+    match receipt.state.media_type {
         MediaType::Jpeg => "jpg",
         MediaType::Png => "png",
         MediaType::Webp => "webp",
@@ -130,8 +155,7 @@ fn receipt_name(expense: &ExpenseState, receipt: &ReceiptRecord) -> String {
         MediaType::Heic => "heic",
         MediaType::Pdf => "pdf",
         MediaType::Unknown => "bin",
-    };
-    format!("receipts/{}_{merchant}_{}.{ending}", keys::listed_on(expense), expense.id)
+    }
 }
 
 /// What the events of an expense say of its way. A submission begins it anew.
@@ -144,6 +168,9 @@ fn trail(events: &[EventRecord]) -> Trail {
             EventBody::ExpenseApproved(approved) => {
                 (trail.approved_at, trail.approved_by) = (at, Some(approved.change.decided_by));
             }
+            // The policy did, nobody was asked.
+            EventBody::ExpenseAutoApproved(_) => trail.approved_at = at,
+            EventBody::ExpenseReopened(_) => (trail.approved_at, trail.approved_by) = (None, None),
             EventBody::ExpenseReimbursed(reimbursed) => {
                 (trail.reimbursed_at, trail.payment_reference) = (at, reimbursed.change.reference);
             }
@@ -182,7 +209,7 @@ impl Source for Walk<'_> {
     }
 
     async fn front(&self) -> Result<Vec<Entry>> {
-        let (Kind::PersonalData, Some(person)) = (self.wanted.kind, self.wanted.person) else { return Ok(Vec::new()) };
+        let Some(person) = self.person_wanted() else { return Ok(Vec::new()) };
         let now = self.asked_at;
         let profile: Option<PersonRecord> = self.store.person(person).await?;
         let partition = keys::person(person).pk;
@@ -192,9 +219,26 @@ impl Source for Walk<'_> {
             let merchant = habit[keys::SK].as_str().and_then(|key| key.strip_prefix(keys::HABIT_PREFIX));
             json!({ "merchant": merchant, "category": habit["category"] })
         };
+        let mut reports = Vec::new();
+        for list in [keys::reports_of(person), keys::deleted_reports_of(person)] {
+            reports.extend(self.told(Index::Owner, list, |report: &ReportRecord| json!(report.state)).await?);
+        }
+        // The link and the task are what others act with: no data of the person.
+        let step = |step: &StepRecord| {
+            json!({
+                "submission": step.submission, "step": step.step, "status": step.status, "due_at": step.due_at,
+                "outcome": step.outcome, "decided_at": step.decided_at,
+            })
+        };
+        let mut approvals = Vec::new();
+        for list in [keys::steps_of(person), keys::steps_decided_by(person)] {
+            approvals.extend(self.told(Index::Approver, list, step).await?);
+        }
         Ok(vec![
             json_entry("profile.json".to_owned(), now, &json!({ "profile": profile, "history": history(&events) }))?,
             json_entry("habits.json".to_owned(), now, &habits.iter().map(habit).collect())?,
+            json_entry("reports.json".to_owned(), now, &reports.into())?,
+            json_entry("approvals.json".to_owned(), now, &approvals.into())?,
         ])
     }
 
@@ -205,8 +249,26 @@ impl Source for Walk<'_> {
             let told = json!({ "expense": expense, "history": history(&events) });
             entries.push(json_entry(format!("expenses/{}.json", expense.id), expense.updated_at, &told)?);
         }
-        entries.extend(self.receipt(expense).await?);
+        if let Some(receipt) = expense.receipt {
+            entries.extend(self.receipt(receipt, &receipt_name(expense)).await?);
+        }
         Ok(entries)
+    }
+
+    async fn rest(&self, place: &Place) -> Result<Option<(Vec<Entry>, Place)>> {
+        let Some(person) = self.person_wanted() else { return Ok(None) };
+        let from = place.after.as_ref().map(|after| format!("{after}~"));
+        let query = IndexQuery { from, limit: 1, ..IndexQuery::of(Index::Owner, keys::receipts_of(person)) };
+        let page = self.store.table.query::<ReceiptRecord>(&query, None).await?;
+        let Some(receipt) = page.items.first() else { return Ok(None) };
+        let (owner, id) = (receipt.state.owner, receipt.state.id);
+        let after = Some(keys::receipt_of_owner(owner, receipt.state.created_at, id).sk);
+        let entries = match self.store.receipt_use(id).await? {
+            // It stands with the expense.
+            Some(_) => Vec::new(),
+            None => self.receipt(id, &format!("receipts/{id}")).await?,
+        };
+        Ok(Some((entries, Place { list: 0, after })))
     }
 }
 

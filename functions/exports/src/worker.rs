@@ -17,6 +17,7 @@ use slipstream_common::{
 use slipstream_events::ExportId;
 
 use crate::{
+    accounts::Accounts,
     assembly::{Assembly, Checkpoint, End, Ledger},
     bucket::{Bucket, ExportFiles},
     error::{Result, WorkError},
@@ -28,6 +29,9 @@ use crate::{
 const RESERVE: SignedDuration = SignedDuration::from_secs(60);
 /// What an export says that was given up after too many attempts.
 pub const GAVE_UP: &str = "The export could not be finished, through no fault of yours. Ask for it again.";
+
+/// What an export says whose owner may not have it any more.
+const NOT_FOR_THEM: &str = "Whoever asked for the export may not have it any more.";
 
 /// The queue of background work.
 #[derive(Debug, Clone)]
@@ -116,6 +120,8 @@ pub struct Worker {
     pub receipts: Bucket,
     /// Where exports go.
     pub exports: Bucket,
+    /// Who may sign in.
+    pub accounts: Accounts,
     /// Where the rest of the work goes.
     pub queue: Queue,
     /// How often a message is delivered before it is set aside.
@@ -149,6 +155,11 @@ impl Worker {
         match notes.write().await {
             Err(WorkError::TakenOver) => return Ok(()),
             written => written?,
+        }
+        let owner = self.store.person(notes.record.owner).await?;
+        if !owner.is_some_and(|owner| notes.record.is_for(&owner)) {
+            tracing::info!("its owner may not have it any more");
+            return self.give_up(&mut notes, NOT_FOR_THEM.to_owned()).await;
         }
         let ended = self.assemble(&mut notes, shift).await;
         notes.record.background.lease = None;
@@ -188,6 +199,7 @@ impl Worker {
     }
 
     async fn give_up(&self, notes: &mut Notes<'_>, failure: String) -> Result<()> {
+        notes.record.background.lease = None;
         (notes.record.status, notes.record.failure) = (Status::Failed, Some(failure));
         notes.write().await
     }

@@ -33,7 +33,7 @@ fn days(first: Date, last: Date) -> impl Iterator<Item = Date> {
     first.series(jiff::Span::new().days(1)).take_while(move |day| *day <= last)
 }
 
-fn day(at: Timestamp) -> Date {
+pub(crate) fn day_of(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::UTC).date()
 }
 
@@ -45,7 +45,7 @@ impl Sweeper {
         let mark: Option<Mark> = self.projections.get(&key).await?;
         let since = mark.map_or_else(|| before - FIRST_LOOK, |mark| mark.delivered_until - OVERLAP);
         let mut missing: Vec<EventRecord> = Vec::new();
-        for day in days(day(since), day(before)) {
+        for day in days(day_of(since), day_of(before)) {
             let query = IndexQuery {
                 from: Some(keys::instant(since)),
                 until: Some(keys::instant(before)),

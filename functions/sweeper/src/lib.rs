@@ -3,12 +3,15 @@
 //! - An event that was never seen delivered is published again (`deliveries`).
 //! - A step that ended while its execution still waits is resumed (`approvals`).
 //! - A submission without a running execution gets one (`approvals`).
+//! - A step asks whoever is responsible by now (`approvals`).
 //! - A submitted report whose mail waits for a step too long has its approvers mailed of the others (`reports`).
+//! - A mail that is due and was not sent is asked for again (`mails`).
 //! - A receipt whose upload nobody noticed, or whose reader died, is put in the queue again (`receipts`).
 //! - An export or an erasure that nobody is at is put in the queue again (`background`).
 //! - The files of a receipt that was deleted are erased (`erasures`).
+//! - What has outlived the legal term is erased (`retention`).
 //!
-//! All but the last is what the ordinary path does, once more; doing it for nothing is harmless. Only what has waited
+//! All but the last two is what the ordinary path does, once more; doing it for nothing is harmless. Only what has waited
 //! longer than the grace is looked at, so that it does not race with the ordinary path for nothing.
 //!
 //! It must not decide anything.
@@ -19,8 +22,10 @@ mod approvals;
 mod background;
 mod deliveries;
 mod erasures;
+mod mails;
 mod receipts;
 mod reports;
+mod retention;
 
 use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
@@ -46,8 +51,10 @@ pub struct Sweeper {
     state_machine: String,
     receipt_queue: String,
     exports_queue: String,
+    notifications_queue: String,
     bucket: String,
     grace: SignedDuration,
+    retention_days: i32,
 }
 
 /// Why a part of the sweep did not come to its end; the next sweep does it again.
@@ -108,14 +115,20 @@ pub struct Summary {
     pub resumed: usize,
     /// Approvals that were started again.
     pub restarted: usize,
+    /// Steps that ask somebody else by now.
+    pub reassigned: usize,
     /// Receipts that were put in the queue again.
     pub requeued: usize,
     /// Reports whose mail was asked for again.
     pub asked: usize,
+    /// Mails that were asked for again.
+    pub nudged: usize,
     /// Exports and erasures that were put in the queue again.
     pub continued: usize,
     /// Deleted receipts whose files were erased.
     pub erased: usize,
+    /// Expenses, receipts and reports that had outlived the legal term and were erased.
+    pub expired: usize,
 }
 
 impl Sweeper {
@@ -138,8 +151,10 @@ impl Sweeper {
             state_machine: settings.text("STATE_MACHINE_ARN"),
             receipt_queue: settings.text("RECEIPT_QUEUE_URL"),
             exports_queue: settings.text("EXPORTS_QUEUE_URL"),
+            notifications_queue: settings.text("NOTIFICATIONS_QUEUE_URL"),
             bucket: settings.text("RECEIPT_BUCKET"),
             grace: SignedDuration::from_secs(grace),
+            retention_days: settings.parsed("RECEIPT_RETENTION_DAYS", "a number of days", 0),
         };
         settings.finish(sweeper)
     }
@@ -162,18 +177,24 @@ impl Sweeper {
         note("deliveries", self.republish(before).await, &mut summary.republished);
         note("resumptions", self.resume(before).await, &mut summary.resumed);
         note("submissions", self.restart(before).await, &mut summary.restarted);
+        note("steps", self.reassign(before).await, &mut summary.reassigned);
         note("receipts", self.requeue(before).await, &mut summary.requeued);
         note("reports", self.ask_for_reports(before).await, &mut summary.asked);
+        note("mails", self.nudge(before).await, &mut summary.nudged);
         note("exports and erasures", self.go_on(before).await, &mut summary.continued);
         note("erasures", self.erase(before).await, &mut summary.erased);
+        note("retention", self.expire(Timestamp::now()).await, &mut summary.expired);
         tracing::info!(
             republished = summary.republished,
             resumed = summary.resumed,
             restarted = summary.restarted,
+            reassigned = summary.reassigned,
             requeued = summary.requeued,
             asked = summary.asked,
+            nudged = summary.nudged,
             continued = summary.continued,
             erased = summary.erased,
+            expired = summary.expired,
             "swept"
         );
         if faults.is_empty() { Ok(summary) } else { Err(faults.join("; ").into()) }

@@ -69,6 +69,16 @@ struct State {
     /// By bucket and key, as in their path.
     objects: HashMap<String, Vec<u8>>,
     asked: Vec<Asked>,
+    fault: Option<Fault>,
+}
+
+/// A request that is not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault {
+    /// How many requests are answered before.
+    pub after: usize,
+    /// Whether it has its effect all the same.
+    pub has_effect: bool,
 }
 
 /// The SDK's configuration that leads to the stub at this address, of this or another process.
@@ -123,6 +133,16 @@ impl Stub {
     /// Every item, in the order of the keys.
     pub fn items(&self) -> Vec<Item> {
         self.lock().table.items().cloned().collect()
+    }
+
+    /// Leaves one of the requests from now on unanswered.
+    pub fn fail(&self, fault: Fault) {
+        self.lock().fault = Some(fault);
+    }
+
+    /// Whether the fault has yet to happen; it is called off.
+    pub fn take_fault(&self) -> bool {
+        self.lock().fault.take().is_some()
     }
 
     /// What was asked since the last time.

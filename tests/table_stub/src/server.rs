@@ -16,7 +16,7 @@ use axum::{
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Asked, Item, State,
+    Asked, Fault, Item, State,
     expression::{Given, Refusal, holds, updated},
     size,
     table::{INDEXES, Query, key_of, place_of},
@@ -54,6 +54,10 @@ async fn answer(Extract(state): Extract<Arc<Mutex<State>>>, headers: HeaderMap, 
     let operation = target.rsplit('.').next().unwrap_or_default();
     let request: Value = serde_json::from_slice(&body).unwrap_or_default();
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+    let fault = state.due_fault();
+    if fault.is_some_and(|fault| !fault.has_effect) {
+        return unanswered();
+    }
     let answer = match operation {
         "GetItem" => state.get(&request),
         "BatchGetItem" => state.batch_get(&request),
@@ -61,6 +65,9 @@ async fn answer(Extract(state): Extract<Arc<Mutex<State>>>, headers: HeaderMap, 
         "TransactWriteItems" => state.transact(&request),
         other => Err(format!("the stub does not know the operation {other}")),
     };
+    if fault.is_some() {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
     let answer = answer.unwrap_or_else(|refusal| Answer::Error("ValidationException", json!({ "message": refusal })));
     let (status, document) = match answer {
         Answer::Done(document) => (StatusCode::OK, document),
@@ -69,7 +76,19 @@ async fn answer(Extract(state): Extract<Arc<Mutex<State>>>, headers: HeaderMap, 
             (StatusCode::BAD_REQUEST, document)
         }
     };
+    if fault.is_some() {
+        return unanswered();
+    }
+    respond(status, &document)
+}
+
+fn respond(status: StatusCode, document: &Value) -> Response {
     (status, [(header::CONTENT_TYPE, "application/x-amz-json-1.0")], document.to_string()).into_response()
+}
+
+fn unanswered() -> Response {
+    let document = json!({ "__type": "com.amazonaws.dynamodb.v20120810#InternalServerError" });
+    respond(StatusCode::INTERNAL_SERVER_ERROR, &document)
 }
 
 fn key(value: &Value) -> Result<(String, String), Refusal> {
@@ -77,6 +96,18 @@ fn key(value: &Value) -> Result<(String, String), Refusal> {
 }
 
 impl State {
+    /// The fault, if it is this request's turn.
+    fn due_fault(&mut self) -> Option<Fault> {
+        let fault = self.fault.as_mut()?;
+        match fault.after.checked_sub(1) {
+            None => self.fault.take(),
+            Some(left) => {
+                fault.after = left;
+                None
+            }
+        }
+    }
+
     fn note(&mut self, operation: &str, request: &Value, items: usize, read_units: f64) {
         self.asked.push(Asked {
             operation: operation.to_owned(),
@@ -178,7 +209,11 @@ impl State {
             };
             reasons.push(json!({ "Code": if passed { "None" } else { "ConditionalCheckFailed" } }));
             match kind.as_str() {
-                "Put" => effects.push((key, write["Item"].as_object().cloned())),
+                "Put" => {
+                    let item = write["Item"].as_object().cloned().unwrap_or_default();
+                    within_limits(&key, &item)?;
+                    effects.push((key, Some(item)));
+                }
                 "Delete" => effects.push((key, None)),
                 "ConditionCheck" => {}
                 "Update" => {
@@ -203,6 +238,18 @@ impl State {
         }
         Ok(Answer::Done(json!({})))
     }
+}
+
+/// The limits of keys and items, in bytes
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
+fn within_limits(key: &(String, String), item: &Item) -> Result<(), Refusal> {
+    if key.0.len() > 2048 || key.1.len() > 1024 {
+        return Err("One or more parameter values were invalid: Size of a key has exceeded the limit".to_owned());
+    }
+    if size::of(item) > 400 * 1024 {
+        return Err("Item size has exceeded the maximum allowed size".to_owned());
+    }
+    Ok(())
 }
 
 /// The partition, and the least and the most sort key, of a key condition.

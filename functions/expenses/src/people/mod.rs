@@ -1,8 +1,9 @@
 //! Profiles: one's own, their administration, and the directory that people are imported from.
 //!
 //! Roles stand in two places that must agree: the groups of the user pool, which tokens carry, and the profile, which
-//! is read on every call. What an administrator sets is set in both, in the pool first; a token made before that says
-//! nothing about roles any more. `docs/decisions/0021-directory-and-roles.md` has the reasons.
+//! is read on every call. What an administrator sets is decided by the profile's transaction; then the account follows.
+//! A token made before that says nothing about roles any more. `docs/decisions/0021-directory-and-roles.md` has the
+//! reasons.
 
 mod accounts;
 mod administration;
@@ -10,6 +11,7 @@ mod import;
 mod listing;
 mod me;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use slipstream_common::{
     http::{Request, Response},
@@ -18,7 +20,7 @@ use slipstream_common::{
     problem::Problem,
     records::PersonRecord,
     store::{Store, add_person_check},
-    table::{IndexQuery, StoreError, Transaction},
+    table::{Condition, IndexQuery, StoreError, Transaction, text},
 };
 use slipstream_events::{Currency, Delegation, PersonId, Role};
 
@@ -54,6 +56,7 @@ struct View {
     currency: Option<Currency>,
     locale: Option<String>,
     active: bool,
+    mail_undeliverable: bool,
     version: u64,
 }
 
@@ -69,6 +72,7 @@ impl From<PersonRecord> for View {
             currency: record.state.currency,
             locale: record.state.locale,
             active: record.state.active,
+            mail_undeliverable: record.state.mail_undeliverable,
             version: record.state.version,
         }
     }
@@ -97,6 +101,33 @@ impl People {
             people.extend(now.filter(|now| same_address(&now.email, email)));
         }
         Ok(people)
+    }
+
+    /// Lets the account in the user pool follow the profile: its groups, and whether it may be signed in to. Whoever
+    /// finds a profile with an account that is behind calls it, so that a death on the way is made good.
+    ///
+    /// # Errors
+    /// 503: the account is still behind.
+    async fn follow(&self, id: PersonId) -> Result<(), Problem> {
+        for _ in 0..=MAX_RACES {
+            let Some(person) = self.store.person(id).await? else { return Ok(()) };
+            self.accounts.set_roles(id, &person.state.roles).await?;
+            match person.state.active {
+                true => self.accounts.enable(id).await?,
+                false => self.accounts.disable(id).await?,
+            }
+            // Not a change of the profile: it has the same version, and what is decided on it meanwhile stands.
+            let condition = Condition::version(person.state.version).value(":now", text(Timestamp::now()));
+            let mut transaction = Transaction::default();
+            transaction.update(&keys::person(id), "SET roles_set_at = :now REMOVE account_behind", condition);
+            match self.store.table.commit(transaction).await {
+                Ok(()) => return Ok(()),
+                // It followed a profile that is another now: once more.
+                Err(StoreError::Condition(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Problem::unavailable())
     }
 
     /// Makes a transaction depend on there being another active administrator, if the change takes one away.

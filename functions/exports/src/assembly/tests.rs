@@ -10,10 +10,13 @@ use super::*;
 use crate::cells::tests::row;
 
 /// `count` expenses in two lists, the same at every reading.
+#[derive(Default)]
 struct Walk {
     count: u64,
     page: u64,
     receipt: usize,
+    /// Changed after the export was asked for, all of them.
+    changed: bool,
     faults: Faults,
 }
 
@@ -34,6 +37,9 @@ impl Faults {
     }
 }
 
+/// How many receipts belong to no expense.
+const REST: u64 = 3;
+const CHANGED_AT: &str = "2026-01-01T00:00:00Z";
 const TEXT: &str = "=Café \"Zürich\", 12 people; two\nlines";
 
 impl Source for Walk {
@@ -45,7 +51,11 @@ impl Source for Walk {
         let from = place.after.as_ref().map_or(begin, |after| after.parse::<u64>().unwrap() + 1);
         let until = (from + self.page).min(end);
         let after = |n: u64| Place { list: place.list, after: Some(n.to_string()) };
-        let expenses = (from..until).map(|n| (row(n, TEXT).expense, after(n))).collect();
+        let expense = |n| {
+            let updated_at = if self.changed { CHANGED_AT.parse().unwrap() } else { Timestamp::UNIX_EPOCH };
+            ExpenseState { updated_at, ..row(n, TEXT).expense }
+        };
+        let expenses = (from..until).map(|n| (expense(n), after(n))).collect();
         let next = match (until < end, place.list) {
             (true, _) => Some(after(until - 1)),
             (false, 0) => Some(Place { list: 1, after: None }),
@@ -68,6 +78,21 @@ impl Source for Walk {
         let bytes = expense.id.to_string().into_bytes().into_iter().cycle().take(self.receipt).collect();
         let name = format!("receipts/2026-03-12_cafe_{}.jpg", expense.id);
         Ok(vec![Entry { name, modified: Timestamp::UNIX_EPOCH, bytes }])
+    }
+
+    async fn rest(&self, place: &Place) -> Result<Option<(Vec<Entry>, Place)>> {
+        let (before, _) = self.faults.call();
+        before?;
+        let number = place.after.as_ref().map_or(0, |after| after.parse::<u64>().unwrap() + 1);
+        if number >= REST {
+            return Ok(None);
+        }
+        let entry = Entry {
+            name: format!("receipts/{number}.jpg"),
+            modified: Timestamp::UNIX_EPOCH,
+            bytes: vec![b'r'; self.receipt],
+        };
+        Ok(Some((vec![entry], Place { list: 0, after: Some(number.to_string()) })))
     }
 }
 
@@ -190,10 +215,11 @@ async fn to_the_end(plan: &Plan, walk: &Walk, memory: &Memory, notes: &mut Notes
     panic!("it does not come to an end");
 }
 
-const SMALL: Limits = Limits { bytes: 4000, entries: 100 };
+/// The CSV fits, and what is not the CSV fills several files.
+const SMALL: Limits = Limits { bytes: 40_000, entries: 12 };
 
-async fn undisturbed(archive: bool, count: u64, part: usize) -> (BTreeMap<String, Vec<u8>>, usize) {
-    let walk = Walk { count, page: 7, receipt: 150, faults: Faults::default() };
+async fn undisturbed(archive: bool, count: u64, part: usize, changed: bool) -> (BTreeMap<String, Vec<u8>>, usize) {
+    let walk = Walk { count, page: 7, receipt: 150, changed, ..Walk::default() };
     let memory = Memory { least_part: part, ..Memory::default() };
     let workers = to_the_end(&plan(archive, part, SMALL), &walk, &memory, &mut Notes::default(), || true).await;
     assert_eq!(workers, 1);
@@ -203,16 +229,17 @@ async fn undisturbed(archive: bool, count: u64, part: usize) -> (BTreeMap<String
 
 #[tokio::test]
 async fn a_fault_at_any_call_before_or_after_its_effect_changes_no_byte() {
-    for (archive, part) in [(false, 700), (true, 700), (true, 1_000_000)] {
-        let (wanted, calls) = undisturbed(archive, 40, part).await;
+    let cases = [(false, 700, false), (true, 700, false), (true, 1_000_000, false), (true, 700, true)];
+    for (archive, part, changed) in cases {
+        let (wanted, calls) = undisturbed(archive, 40, part, changed).await;
         for at in 0..2 * calls {
             for in_the_walk in [false, true] {
                 let faults = |own: bool| Faults { at: (own == in_the_walk).then_some(at), ..Faults::default() };
-                let walk = Walk { count: 40, page: 7, receipt: 150, faults: faults(true) };
+                let walk = Walk { count: 40, page: 7, receipt: 150, changed, faults: faults(true) };
                 let memory = Memory { least_part: part, faults: faults(false), ..Memory::default() };
                 let mut notes = Notes::default();
                 to_the_end(&plan(archive, part, SMALL), &walk, &memory, &mut notes, || true).await;
-                assert!(memory.finished() == wanted, "fault {at}, in the walk: {in_the_walk}");
+                assert!(memory.finished() == wanted, "fault {at}, in the walk: {in_the_walk}, changed: {changed}");
                 assert_eq!(notes.read().rows, 40);
             }
         }
@@ -222,8 +249,8 @@ async fn a_fault_at_any_call_before_or_after_its_effect_changes_no_byte() {
 #[tokio::test]
 async fn a_worker_without_time_gets_on_and_changes_no_byte() {
     for (archive, part) in [(false, 700), (true, 700), (true, 1_000_000)] {
-        let (wanted, _) = undisturbed(archive, 40, part).await;
-        let walk = Walk { count: 40, page: 7, receipt: 150, faults: Faults::default() };
+        let (wanted, _) = undisturbed(archive, 40, part, false).await;
+        let walk = Walk { count: 40, page: 7, receipt: 150, ..Walk::default() };
         let memory = Memory { least_part: part, ..Memory::default() };
         // Each worker has time for a single row or receipt.
         let asked = AtomicUsize::new(0);
@@ -236,7 +263,7 @@ async fn a_worker_without_time_gets_on_and_changes_no_byte() {
 
 #[tokio::test]
 async fn a_hundred_thousand_rows_are_never_in_memory() {
-    let walk = || Walk { count: 100_000, page: 100, receipt: 0, faults: Faults::default() };
+    let walk = || Walk { count: 100_000, page: 100, receipt: 0, ..Walk::default() };
     let plan = plan(false, PART, Limits::default());
     let memory = Memory { least_part: PART, ..Memory::default() };
     to_the_end(&plan, &walk(), &memory, &mut Notes::default(), || true).await;
@@ -262,9 +289,9 @@ async fn a_hundred_thousand_rows_are_never_in_memory() {
 
 #[tokio::test]
 async fn zip_files_are_split_and_every_reader_finds_what_is_in_them() {
-    let walk = Walk { count: 60, page: 7, receipt: 150, faults: Faults::default() };
+    let walk = Walk { count: 60, page: 7, receipt: 150, ..Walk::default() };
     let memory = Memory { least_part: 700, ..Memory::default() };
-    let limits = Limits { bytes: 9000, entries: 20 };
+    let limits = Limits { bytes: 60_000, entries: 20 };
     to_the_end(&plan(true, 700, limits), &walk, &memory, &mut Notes::default(), || true).await;
     let files = memory.finished();
     let table = &files["expenses.csv"];
@@ -288,13 +315,13 @@ async fn zip_files_are_split_and_every_reader_finds_what_is_in_them() {
             assert!(entry.enclosed_name().is_some(), "{entry_name}");
             names.push(entry_name);
         }
-        assert!(number == 0 || (archive.len() <= 20 && bytes.len() <= 9000), "{name}: {}", bytes.len());
+        assert!(archive.len() <= 20 && bytes.len() <= 60_000, "{name}: {}", bytes.len());
     }
     assert_eq!(names[..2], ["expenses.csv", "profile.json"]);
-    assert_eq!(names.len(), 62);
+    assert_eq!(names.len(), 65);
     names.sort();
     names.dedup();
-    assert_eq!(names.len(), 62, "none is there twice");
+    assert_eq!(names.len(), 65, "none is there twice");
     python_agrees(archives[0].1);
 }
 
@@ -316,7 +343,7 @@ async fn what_changes_while_it_is_walked_is_there_once() {
             let mut page = self.0.page(place).await?;
             // The first expense of the first list has moved on to the second one.
             let mut moved = row(0, TEXT).expense;
-            moved.updated_at = "2026-01-01T00:00:00Z".parse().unwrap();
+            moved.updated_at = CHANGED_AT.parse().unwrap();
             match (place.list, &place.after) {
                 (0, None) => page.expenses[0].0 = moved,
                 (1, None) => page.expenses.insert(0, (moved, Place { list: 1, after: Some("9".to_owned()) })),
@@ -333,13 +360,33 @@ async fn what_changes_while_it_is_walked_is_there_once() {
         async fn entries(&self, expense: &ExpenseState) -> Result<Vec<Entry>> {
             self.0.entries(expense).await
         }
+        async fn rest(&self, place: &Place) -> Result<Option<(Vec<Entry>, Place)>> {
+            self.0.rest(place).await
+        }
     }
-    let source = Moving(Walk { count: 20, page: 50, receipt: 10, faults: Faults::default() });
+    let source = Moving(Walk { count: 20, page: 50, receipt: 10, ..Walk::default() });
     let (memory, mut notes) = (Memory::default(), Notes::default());
     let plan = plan(true, 1_000_000, Limits::default());
     let assembly = Assembly::resume(&plan, &source, &memory, &mut notes, Checkpoint::default()).await.unwrap();
     assert_eq!(assembly.run(|| true).await.unwrap(), End::Finished);
     assert_eq!(notes.read().rows, 20);
     let archive = memory.finished().remove("receipts-1.zip").unwrap();
-    assert_eq!(zip::ZipArchive::new(std::io::Cursor::new(archive)).unwrap().len(), 22);
+    assert_eq!(zip::ZipArchive::new(std::io::Cursor::new(archive)).unwrap().len(), 25);
+}
+
+#[tokio::test]
+async fn a_csv_that_fits_no_zip_file_stands_beside_them() {
+    for receipt in [150, 0] {
+        let walk = Walk { count: 40, page: 7, receipt, ..Walk::default() };
+        let memory = Memory::default();
+        let limits = Limits { bytes: 1000, entries: 100 };
+        to_the_end(&plan(true, 700, limits), &walk, &memory, &mut Notes::default(), || true).await;
+        let files = memory.finished();
+        assert!(files["expenses.csv"].len() > 1000);
+        for (name, bytes) in files.iter().filter(|(name, _)| name.ends_with(".zip")) {
+            assert!(bytes.len() <= 1000, "{name}: {}", bytes.len());
+            let archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+            assert!(!archive.is_empty() && archive.index_for_name("expenses.csv").is_none(), "{name}");
+        }
+    }
 }

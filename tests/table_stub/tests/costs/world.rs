@@ -166,8 +166,7 @@ impl World {
 
     /// An item, as the functions wrote it.
     pub fn item(&self, pk: &str, sk: &str) -> Item {
-        let found = self.stub.items().into_iter().find(|item| item["PK"]["S"] == pk && item["SK"]["S"] == sk);
-        found.unwrap_or_else(|| panic!("there is no {pk} {sk}"))
+        self.item_at(pk, sk).unwrap_or_else(|| panic!("there is no {pk} {sk}"))
     }
 
     /// The item of an expense.
@@ -177,13 +176,45 @@ impl World {
 
     /// Asks the manager to decide, as the state machine does.
     async fn ask(&self, expense: &str) {
-        let due_at = Timestamp::now() + 24.hours();
+        let at = |hours: i64| Timestamp::now() + hours.hours();
+        let choice = json!({
+            "step": 1, "approver": MANAGER, "remind_at": at(8), "escalate_at": at(16), "due_at": at(24), "levels": 1,
+            "second_level": "finance", "passed_over": [],
+        });
         let task = json!({
-            "task": "ask", "submission": format!("{expense}.1"), "step": 1, "approver": MANAGER,
-            "due_at": due_at, "task_token": "token", "correlation_id": "c", "causation_id": "expense/x/2",
+            "task": "ask", "submission": format!("{expense}.1"), "choice": choice, "task_token": "token",
+            "correlation_id": "c", "causation_id": "expense/x/2",
         });
         self.functions.approval.handle(task).await.unwrap();
     }
+
+    /// The item with a key.
+    pub fn item_at(&self, pk: &str, sk: &str) -> Option<Item> {
+        self.stub.items().into_iter().find(|item| item["PK"]["S"] == pk && item["SK"]["S"] == sk)
+    }
+
+    /// A receipt that was announced, and read without drafting an expense.
+    pub async fn receipt(&self, number: usize) -> String {
+        let id = self.announced(number).await;
+        let mut item = self.item_at(&format!("RECEIPT#{id}"), "RECEIPT").unwrap();
+        item.insert("status".to_owned(), json!({ "S": "read" }));
+        item.retain(|name, _| !name.starts_with("GSI"));
+        self.stub.put(item);
+        id
+    }
+
+    /// A receipt that was announced.
+    pub async fn announced(&self, number: usize) -> String {
+        let body = announcement(number);
+        let response = self.call(EMPLOYEE, "POST", "/receipts", &[], &[], &[], &body).await;
+        assert!(matches!(response.status_code, 200 | 201), "{}", response.body);
+        read(&response)["receipt"]["id"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Says which bytes will be uploaded.
+pub fn announcement(number: usize) -> Value {
+    json!({ "sha256": format!("{number:064x}"), "size_bytes": 1000, "media_type": "image/jpeg" })
 }
 
 /// One of everything that a path can name.
