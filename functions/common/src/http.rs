@@ -112,7 +112,7 @@ impl Request {
     /// The body as JSON; unknown fields are refused by the types themselves.
     ///
     /// # Errors
-    /// 400 with the field at fault.
+    /// 400 with the field that has not the form it must have; 422 with the field whose value cannot be.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         if self.is_base64_encoded {
             return Err(Problem::bad_request("Send the body as application/json."));
@@ -178,7 +178,7 @@ impl Request {
 /// A part of a body that was taken as it came, as the type it must have. Its members are named without the part's name.
 ///
 /// # Errors
-/// 400 with the field at fault.
+/// 400 or 422 with the field at fault, as [`Request::json`].
 pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(|error| malformed(&error.path().to_string(), error.inner()))
 }
@@ -187,6 +187,18 @@ pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
 fn shortened(name: &str) -> String {
     name.chars().take(100).collect()
 }
+
+/// What the parser says of a body that has not the form of the type. Whatever else it says comes from a value that has
+/// the form and cannot be, such as the 30th of February.
+const FORM: [&str; 7] = [
+    "invalid type",
+    "invalid value",
+    "invalid length",
+    "unknown variant",
+    "unknown field",
+    "missing field",
+    "duplicate field",
+];
 
 /// The problem that a body is not what it should be: `error` at `path`, such as `details.amount` or `parts[1]`. The
 /// field is named where there is one, with what the parser expects there.
@@ -213,7 +225,11 @@ fn malformed(path: &str, error: &serde_json::Error) -> Problem {
         Some((_, expected)) => format!("leave it out{}", expected.replacen(", expected", "; expected is", 1)),
         None => told.to_owned(),
     };
-    Problem::bad_fields(vec![FieldError { field, remedy }])
+    let errors = vec![FieldError { field, remedy }];
+    match FORM.iter().any(|form| told.starts_with(form)) {
+        true => Problem::bad_fields(errors),
+        false => Problem::invalid_fields(errors),
+    }
 }
 
 /// The entity tag of a version.
@@ -417,6 +433,27 @@ mod tests {
             assert_eq!(error.field, field, "{body}: {error:?}");
             assert!(error.remedy.contains(remedy), "{body}: {error:?}");
             assert!(!error.remedy.contains(" at line "), "{body}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_is_told_from_a_form_that_is_not() {
+        #[derive(Debug, Deserialize)]
+        struct Dated {
+            #[expect(dead_code, reason = "only whether it can be read matters")]
+            date: jiff::civil::Date,
+            #[expect(dead_code, reason = "only whether it can be read matters")]
+            currency: slipstream_events::Currency,
+        }
+        for (body, status, field) in [
+            (r#"{"date": "2026-02-30", "currency": "EUR"}"#, 422, "date"),
+            (r#"{"date": "2026-02-28", "currency": "EUX"}"#, 422, "currency"),
+            (r#"{"date": 20260228, "currency": "EUR"}"#, 400, "date"),
+            (r#"{"date": "2026-02-28", "currency": null}"#, 400, "currency"),
+        ] {
+            let request = Request { body: body.to_owned(), ..Request::default() };
+            let problem = request.json::<Dated>().unwrap_err();
+            assert_eq!((problem.status, problem.errors[0].field.as_str()), (status, field), "{body}: {problem:?}");
         }
     }
 
