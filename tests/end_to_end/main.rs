@@ -86,6 +86,7 @@ fn main() -> ExitCode {
         reports::an_execution_that_lags_does_not_hold_the_mail_up,
         reports::an_approver_decides_over_the_api,
         access::strangers_see_nothing,
+        access::a_receipt_is_seen_by_whoever_sees_its_expense,
         access::only_id_tokens_of_active_people_count,
         access::only_allowed_mail_domains_sign_up,
         access::bad_input_names_the_field,
