@@ -74,7 +74,8 @@ pub async fn what_arrives_together_comes_as_one_mail(world: &Deployment) -> Resu
     let to = address(&manager).await?;
     let message = hold_mails(world, &manager.person_id, "requests").await?;
     let mut ids = Vec::new();
-    for (merchant, amount) in [("Hotel <b>Sacher</b>\r\nBcc: all@example.com", 18_900), ("Westbahn", 4_200), ("Taxi", 1_850)]
+    for (merchant, amount) in
+        [("Hotel <b>Sacher</b>\r\nBcc: all@example.com", 18_900), ("Westbahn", 4_200), ("Taxi", 1_850)]
     {
         let id = draft(&employee, merchant.lines().next().unwrap_or_default(), amount).await?;
         employee.submit(&id).await?;

@@ -44,7 +44,14 @@ fn unknown(identity: &Identity) -> PersonRecord {
         mail_undeliverable: false,
     };
     let name = identity.name.as_ref().map(|name| name.chars().take(MAX_NAME).collect());
-    PersonRecord { state, email: identity.email.clone(), name, awaited_manager: None, roles_set_at: None, mail_undeliverable_since: None }
+    PersonRecord {
+        state,
+        email: identity.email.clone(),
+        name,
+        awaited_manager: None,
+        roles_set_at: None,
+        mail_undeliverable_since: None,
+    }
 }
 
 /// Whether the token's roles are newer than what an administrator set.
