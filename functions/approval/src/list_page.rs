@@ -158,11 +158,12 @@ impl Approval {
                 let Some(record) = self.store.batch(batch).await? else { return Ok(Behind::Unknown) };
                 let steps = self.store.steps_named(&record.steps).await?;
                 let ids: Vec<_> = steps.iter().map(|step| step.submission.expense).collect();
-                let mut expenses: HashMap<_, _> =
+                let expenses: HashMap<_, _> =
                     self.store.expenses(&ids).await?.into_iter().map(|expense| (expense.id, expense)).collect();
-                let all = steps
-                    .into_iter()
-                    .filter_map(|step| Some(Covered { expense: expenses.remove(&step.submission.expense)?, step }));
+                // One expense may be there with several submissions.
+                let all = steps.into_iter().filter_map(|step| {
+                    Some(Covered { expense: expenses.get(&step.submission.expense)?.clone(), step })
+                });
                 (None, record.nudge.kind == Kind::Confirmations, all.collect::<Vec<_>>())
             }
         };

@@ -106,9 +106,9 @@ fn act() -> impl Strategy<Value = Act> {
         1 => expense.clone().prop_map(|expense| Act::Dismiss { expense }),
         2 => expense.clone().prop_map(|expense| Act::Submit { expense }),
         2 => expense.clone().prop_map(|expense| Act::Withdraw { expense }),
-        expense.prop_map(|expense| Act::Delete { expense }),
-        receipt.clone().prop_map(|receipt| Act::Announce { receipt }),
-        receipt.prop_map(|receipt| Act::DeleteReceipt { receipt }),
+        1 => expense.prop_map(|expense| Act::Delete { expense }),
+        1 => receipt.clone().prop_map(|receipt| Act::Announce { receipt }),
+        1 => receipt.prop_map(|receipt| Act::DeleteReceipt { receipt }),
     ]
 }
 
