@@ -4,6 +4,7 @@
 mod access;
 mod approvals;
 mod approvers;
+mod browser;
 mod cli;
 mod contract;
 mod expenses;
@@ -40,7 +41,7 @@ fn main() -> ExitCode {
     // Some scenarios change what all share: the policy, a rule of the bus, a queue.
     arguments.test_threads = Some(1);
     let harness = Harness::new();
-    let trials = scenarios![harness:
+    let mut trials = scenarios![harness:
         receipts::photo_becomes_an_approved_expense,
         receipts::the_same_upload_twice_is_one_receipt_and_one_expense,
         receipts::an_unreadable_photo_fails_by_name_and_can_be_entered_by_hand,
@@ -122,9 +123,19 @@ fn main() -> ExitCode {
         contract::holds_for_a_manager,
         contract::holds_for_finance,
         contract::holds_for_an_administrator,
-        // Last: it looks at what all others have logged.
-        resilience::no_secret_and_no_address_is_in_logs_or_events,
     ];
+    let in_a_browser = scenarios![harness:
+        browser::a_hundred_looks_change_nothing_and_one_press_decides,
+        browser::decisions_need_no_javascript,
+        browser::pages_and_mails_are_for_everyone,
+    ];
+    let without = browser::chromium().is_none();
+    if without {
+        eprintln!("There is no Chromium: what needs a browser is ignored (Debian: apt install chromium).");
+    }
+    trials.extend(in_a_browser.into_iter().map(|trial| trial.with_ignored_flag(without)));
+    // Last: it looks at what all others have logged.
+    trials.extend(scenarios![harness: resilience::no_secret_and_no_address_is_in_logs_or_events]);
     let conclusion = libtest_mimic::run(&arguments, trials);
     harness.stop();
     conclusion.exit_code()
