@@ -37,24 +37,8 @@ pub fn routes(state: Arc<Mutex<State>>) -> Router {
 
 async fn answer(Extract(state): Extract<Arc<Mutex<State>>>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-    let operation = target.rsplit('.').next().unwrap_or_default();
-    let request: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-    let answer = match operation {
-        "GetItem" => state.get(&request),
-        "BatchGetItem" => state.batch_get(&request),
-        "Query" => state.query(&request),
-        "TransactWriteItems" => state.transact(&request),
-        other => Err(format!("the stub does not know the operation {other}")),
-    };
-    let answer = answer.unwrap_or_else(|refusal| Answer::Error("ValidationException", json!({ "message": refusal })));
-    let (status, document) = match answer {
-        Answer::Done(document) => (StatusCode::OK, document),
-        Answer::Error(name, mut document) => {
-            document["__type"] = format!("com.amazonaws.dynamodb.v20120810#{name}").into();
-            (StatusCode::BAD_REQUEST, document)
-        }
-    };
+    let (status, document) = state.lock().unwrap_or_else(PoisonError::into_inner).answer(target, &body);
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, [(header::CONTENT_TYPE, "application/x-amz-json-1.0")], document.to_string()).into_response()
 }
 
@@ -63,6 +47,26 @@ fn key(value: &Value) -> Result<(String, String), Refusal> {
 }
 
 impl State {
+    /// Does what `target` says, such as `DynamoDB_20120810.GetItem`; the HTTP status and the document to answer.
+    pub fn answer(&mut self, target: &str, body: &[u8]) -> (u16, Value) {
+        let operation = target.rsplit('.').next().unwrap_or_default();
+        let request: Value = serde_json::from_slice(body).unwrap_or_default();
+        let answer = match operation {
+            "GetItem" => self.get(&request),
+            "BatchGetItem" => self.batch_get(&request),
+            "Query" => self.query(&request),
+            "TransactWriteItems" => self.transact(&request),
+            other => Err(format!("the stub does not know the operation {other}")),
+        };
+        match answer.unwrap_or_else(|refusal| Answer::Error("ValidationException", json!({ "message": refusal }))) {
+            Answer::Done(document) => (200, document),
+            Answer::Error(name, mut document) => {
+                document["__type"] = format!("com.amazonaws.dynamodb.v20120810#{name}").into();
+                (400, document)
+            }
+        }
+    }
+
     fn note(&mut self, operation: &str, request: &Value, items: usize, read_units: f64) {
         self.asked.push(Asked {
             operation: operation.to_owned(),
