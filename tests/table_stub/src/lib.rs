@@ -99,7 +99,7 @@ impl Stub {
     /// Another one with the same items, detached.
     pub fn copy(&self) -> Self {
         let copy = Self::detached();
-        self.items().into_iter().for_each(|item| copy.put(item));
+        copy.lock().table = self.lock().table.clone();
         copy
     }
 

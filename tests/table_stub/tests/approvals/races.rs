@@ -103,7 +103,8 @@ fn with_status(outcomes: &Outcomes<Said>, statuses: &[u16]) -> usize {
     outcomes.iter().flatten().filter(|said| statuses.contains(&said.status)).count()
 }
 
-/// Whoever was answered 200 has done it; everybody else was told that it is over. Of those who are alive exactly `winners`.
+/// Whoever was answered 200 has done what leads to their event, everybody else was told that it is over; and one of the
+/// events happened, unless all have died.
 fn one_wins(outcomes: &Outcomes<Said>, kinds: &[&str], audit: &Audit) -> Result<(), String> {
     let happened: Vec<usize> = kinds.iter().map(|kind| audit.count(kind)).collect();
     for ((said, kind), happened) in outcomes.iter().zip(kinds).zip(&happened) {
@@ -115,7 +116,6 @@ fn one_wins(outcomes: &Outcomes<Said>, kinds: &[&str], audit: &Audit) -> Result<
         }
     }
     let total: usize = happened.iter().sum();
-    // If all died, nothing needs to have happened.
     let alive = outcomes.iter().flatten().count();
     if total == 1 || (total == 0 && alive == 0) { Ok(()) } else { Err(format!("{total} outcomes")) }
 }

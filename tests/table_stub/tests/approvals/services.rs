@@ -2,7 +2,7 @@
 //! item remembers which call wrote it, so that two moments can be told to be the same.
 
 use std::{
-    collections::{BTreeMap, hash_map::DefaultHasher},
+    collections::{BTreeMap, HashMap, hash_map::DefaultHasher},
     hash::{Hash, Hasher as _},
 };
 
@@ -15,6 +15,9 @@ pub fn digest(parts: impl Hash) -> u64 {
     parts.hash(&mut hasher);
     hasher.finish()
 }
+
+/// The events of decisions by people.
+const DECISIONS: [&str; 4] = ["ExpenseApproved", "ExpenseStepApproved", "ExpenseRejected", "ExpenseChangesRequested"];
 
 /// How a waiting task stands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -35,7 +38,9 @@ pub struct Services {
     /// The state machine's tasks, by token.
     pub tasks: BTreeMap<String, Wait>,
     /// Which call wrote each item last.
-    stamps: BTreeMap<(String, String), u64>,
+    stamps: HashMap<(String, String), u64>,
+    /// The exclusive or of the names of all keys with their stamps.
+    stamped: u64,
     /// What was seen that must never be.
     pub breaches: Vec<String>,
 }
@@ -54,7 +59,13 @@ fn key_of(item: &Value) -> Option<(String, String)> {
 
 impl Services {
     pub fn new() -> Self {
-        Self { table: Stub::detached(), tasks: BTreeMap::new(), stamps: BTreeMap::new(), breaches: Vec::new() }
+        Self {
+            table: Stub::detached(),
+            tasks: BTreeMap::new(),
+            stamps: HashMap::new(),
+            stamped: 0,
+            breaches: Vec::new(),
+        }
     }
 
     pub fn copy(&self) -> Self {
@@ -62,13 +73,14 @@ impl Services {
             table: self.table.copy(),
             tasks: self.tasks.clone(),
             stamps: self.stamps.clone(),
+            stamped: self.stamped,
             breaches: self.breaches.clone(),
         }
     }
 
     /// A name for how everything stands.
     pub fn moment(&self) -> u64 {
-        digest((&self.stamps, &self.tasks))
+        digest((self.stamped, &self.tasks))
     }
 
     pub fn item(&self, pk: &str, sk: &str) -> Option<Item> {
@@ -80,9 +92,11 @@ impl Services {
         let (service, operation) = target.rsplit_once('.').unwrap_or(("", target));
         let request: Value = serde_json::from_slice(body).unwrap_or_default();
         if service.starts_with("DynamoDB") {
-            let before = if operation == "TransactWriteItems" { self.table.items() } else { Vec::new() };
+            let decides =
+                operation == "TransactWriteItems" && DECISIONS.iter().any(|kind| request.to_string().contains(kind));
+            let before = if decides { self.table.items() } else { Vec::new() };
             let (status, document) = self.table.answer(target, body);
-            if status == 200 && operation == "TransactWriteItems" {
+            if status == 200 && decides {
                 self.watch(&request, &before);
             }
             let meaning = self.meaning(caller, &request, status, &document);
@@ -129,11 +143,12 @@ impl Services {
                     let Some(key) = key_of(if kind == "Put" { &write["Item"] } else { &write["Key"] }) else {
                         continue;
                     };
-                    match kind.as_str() {
-                        "Put" | "Update" => drop(self.stamps.insert(key.clone(), digest((caller, &key)))),
-                        "Delete" => drop(self.stamps.remove(&key)),
-                        _ => {}
-                    }
+                    let stamp = match kind.as_str() {
+                        "Put" | "Update" => Some(digest((caller, &key))),
+                        "Delete" => None,
+                        _ => continue,
+                    };
+                    self.stamp(key, stamp);
                 }
             }
             return meaning;
@@ -147,6 +162,19 @@ impl Services {
         digest((status, stamps))
     }
 
+    fn stamp(&mut self, key: (String, String), stamp: Option<u64>) {
+        let before = match stamp {
+            Some(stamp) => {
+                self.stamped ^= digest((&key, stamp));
+                self.stamps.insert(key.clone(), stamp)
+            }
+            None => self.stamps.remove(&key),
+        };
+        if let Some(before) = before {
+            self.stamped ^= digest((&key, before));
+        }
+    }
+
     /// Looks at a transaction that was carried out: a decision counts only of somebody who is active, whom the pending
     /// step asked, in time.
     fn watch(&mut self, request: &Value, before: &[Item]) {
@@ -156,8 +184,7 @@ impl Services {
             let event: Value = serde_json::from_str(detail).unwrap();
             let (metadata, change) = (&event["metadata"], &event["data"]["change"]);
             let kind = metadata["type"].as_str().unwrap();
-            let decisions = ["ExpenseApproved", "ExpenseStepApproved", "ExpenseRejected", "ExpenseChangesRequested"];
-            if !decisions.contains(&kind) {
+            if !DECISIONS.contains(&kind) {
                 continue;
             }
             let by = metadata["actor"]["id"].as_str().unwrap();
