@@ -200,7 +200,9 @@ async fn conforms(
         let (asked, status) = (&entry["request"], entry["response"]["status"].as_u64().unwrap_or_default());
         let path = asked["url"].as_str().and_then(|url| url.strip_prefix(&world.api_url)).unwrap_or_default();
         let path = path.split('?').next().unwrap_or_default();
-        let Some(operation) = operation(&document, asked["method"].as_str().unwrap_or_default(), path) else { continue };
+        let Some(operation) = operation(&document, asked["method"].as_str().unwrap_or_default(), path) else {
+            continue;
+        };
         *answered.entry(operation).or_default().entry(status).or_default() += 1;
     }
     let missed: Vec<_> = reached

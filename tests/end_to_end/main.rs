@@ -15,6 +15,7 @@ mod mails;
 mod matrix;
 mod people;
 mod policy;
+mod races;
 mod reading;
 mod receipts;
 mod reports;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         approvals::an_expired_link_decides_nothing,
         approvals::a_withdrawal_ends_the_approval,
         approvals::two_decisions_at_once_are_one,
+        races::whatever_meets_ends_once,
         approvers::two_levels_decide_one_after_the_other,
         approvers::little_is_approved_by_the_policy,
         approvers::a_delegate_stands_in_for_what_is_pending,

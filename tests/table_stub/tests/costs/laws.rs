@@ -141,9 +141,7 @@ impl Act {
                 let parts = [details(40), details(60)].map(|part| json!({ "amount": part["amount"] }));
                 ("POST", "/expenses/{expense_id}/split", Some(&expenses[expense]), json!({ "parts": parts }))
             }
-            Self::Undo { expense } => {
-                ("DELETE", "/expenses/{expense_id}/split", Some(&expenses[expense]), Value::Null)
-            }
+            Self::Undo { expense } => ("DELETE", "/expenses/{expense_id}/split", Some(&expenses[expense]), Value::Null),
             Self::Dismiss { expense } => {
                 ("POST", "/expenses/{expense_id}/not-duplicate", Some(&expenses[expense]), Value::Null)
             }

@@ -230,10 +230,8 @@ pub struct Things {
 }
 
 /// The secret of the link, and its SHA-256.
-const SECRET: [&str; 2] = [
-    "0000000000000000000000000000000000000000000",
-    "b918b22a1581fedd39058065f00e6aad35bd561f20257151131a1ddcd21803de",
-];
+const SECRET: [&str; 2] =
+    ["0000000000000000000000000000000000000000000", "b918b22a1581fedd39058065f00e6aad35bd561f20257151131a1ddcd21803de"];
 
 impl Things {
     pub async fn new(world: &World) -> Self {
@@ -255,7 +253,9 @@ impl Things {
         let receipt = world.done(EMPLOYEE, "POST", "/receipts", &[], &announced).await;
         let receipt = id(&receipt["receipt"]);
         let mut item = world.item(&format!("RECEIPT#{receipt}"), "RECEIPT");
-        for (name, value) in [("status", json!({"S": "read"})), ("pages", json!({"N": "1"})), ("page_count", json!({"N": "1"}))] {
+        for (name, value) in
+            [("status", json!({"S": "read"})), ("pages", json!({"N": "1"})), ("page_count", json!({"N": "1"}))]
+        {
             item.insert(name.to_owned(), value);
         }
         world.stub.put(item);
@@ -301,9 +301,7 @@ fn id(answer: &Value) -> String {
 pub fn another(like: &Item, texts: &[(&str, &str)]) -> Item {
     fn changed(value: &Value, texts: &[(&str, &str)]) -> Value {
         match value {
-            Value::String(text) => {
-                texts.iter().fold(text.clone(), |text, (from, to)| text.replace(from, to)).into()
-            }
+            Value::String(text) => texts.iter().fold(text.clone(), |text, (from, to)| text.replace(from, to)).into(),
             Value::Array(values) => values.iter().map(|value| changed(value, texts)).collect(),
             Value::Object(members) => {
                 members.iter().map(|(name, value)| (name.clone(), changed(value, texts))).collect::<Item>().into()
