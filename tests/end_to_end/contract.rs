@@ -138,7 +138,8 @@ async fn furnish(world: &Deployment, session: &Session) -> Result<Known> {
     session.submit(&submitted).await?;
     request(world, &submitted).await?;
     known.add("expense_id", submitted);
-    let parts = json!({ "parts": [1, 2].map(|n| json!({ "amount": {"minor_units": 700 * n, "currency": "EUR"} })) });
+    let parts = [1, 2].map(|n| json!({ "amount": {"minor_units": 700 * n, "currency": "EUR"} }));
+    let parts = json!({ "parts": parts });
     let split = draft(session, "Split", 2100).await?;
     session.post(&format!("/expenses/{split}/split"), &parts).await?.expect(200)?;
     known.add("expense_id", split);

@@ -59,23 +59,15 @@ impl Approval {
     /// [`SettingsError`] names what is missing.
     pub fn new(sdk: &SdkConfig, mut settings: Settings) -> Result<Self, SettingsError> {
         let table = settings.text("TABLE_NAME");
-        let bucket = settings.text("RECEIPT_BUCKET");
-        let web_origin = settings.text("WEB_ORIGIN");
-        let links_require_sign_in = settings.parsed("LINKS_REQUIRE_SIGN_IN", "true or false", false);
-        settings.finish(Self::new(sdk, &table, bucket, web_origin, links_require_sign_in))
-    }
-
-    /// With the main table and the bucket of receipts of these names. `web_origin` is where the web client is;
-    /// `links_require_sign_in` says whether a mailed link alone decides nothing.
-    pub fn new(sdk: &SdkConfig, table: &str, bucket: String, web_origin: String, links_require_sign_in: bool) -> Self {
-        Self {
+        let approval = Self {
             store: Store::new(Table::new(sdk, table)),
             executions: Executions::new(sdk),
             s3: Client::new(sdk),
-            bucket,
-            web_origin,
-            links_require_sign_in,
-        }
+            bucket: settings.text("RECEIPT_BUCKET"),
+            web_origin: settings.text("WEB_ORIGIN"),
+            links_require_sign_in: settings.parsed("LINKS_REQUIRE_SIGN_IN", "true or false", false),
+        };
+        settings.finish(approval)
     }
 
     /// Carries out a task of the state machine, or answers a request of the gateway.

@@ -140,67 +140,39 @@ pub struct Summary {
     pub expired: usize,
 }
 
-/// Where the sweeper looks and whom it tells.
-#[derive(Debug, Clone)]
-pub struct Places {
-    /// The main table's name.
-    pub table: String,
-    /// The projections table's name.
-    pub projections: String,
-    /// The event bus's name.
-    pub bus: String,
-    /// The approval state machine's ARN.
-    pub state_machine: String,
-    /// The URL of the queue of receipts to read.
-    pub receipt_queue: String,
-    /// The URL of the queue of exports and erasures.
-    pub exports_queue: String,
-    /// The URL of the queue of notifications.
-    pub notifications_queue: String,
-    /// The bucket of receipts.
-    pub bucket: String,
-}
-
 impl Sweeper {
     /// From the environment.
     ///
     /// # Errors
     /// [`SettingsError`] names what is missing.
     pub fn from_env(sdk: &SdkConfig) -> Result<Self, SettingsError> {
-        let mut settings = Settings::new();
-        let places = Places {
-            table: settings.text("TABLE_NAME"),
-            projections: settings.text("PROJECTIONS_TABLE_NAME"),
-            bus: settings.text("EVENT_BUS_NAME"),
+        Self::new(sdk, Settings::new())
+    }
+
+    /// By these settings.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names what is missing.
+    pub fn new(sdk: &SdkConfig, mut settings: Settings) -> Result<Self, SettingsError> {
+        let table = settings.text("TABLE_NAME");
+        let projections = settings.text("PROJECTIONS_TABLE_NAME");
+        let grace: i64 = settings.parsed("SWEEP_GRACE_SECONDS", "a number of seconds", 0);
+        let sweeper = Self {
+            store: Store::new(Table::new(sdk, table)),
+            projections: Table::new(sdk, projections),
+            bus: EventBridge::new(sdk, settings.text("EVENT_BUS_NAME")),
+            executions: Executions::new(sdk),
+            s3: aws_sdk_s3::Client::new(sdk),
+            sqs: aws_sdk_sqs::Client::new(sdk),
             state_machine: settings.text("STATE_MACHINE_ARN"),
             receipt_queue: settings.text("RECEIPT_QUEUE_URL"),
             exports_queue: settings.text("EXPORTS_QUEUE_URL"),
             notifications_queue: settings.text("NOTIFICATIONS_QUEUE_URL"),
             bucket: settings.text("RECEIPT_BUCKET"),
+            grace: SignedDuration::from_secs(grace),
+            retention_days: settings.parsed("RECEIPT_RETENTION_DAYS", "a number of days", 0),
         };
-        let grace: i64 = settings.parsed("SWEEP_GRACE_SECONDS", "a number of seconds", 0);
-        let retention_days = settings.parsed("RECEIPT_RETENTION_DAYS", "a number of days", 0);
-        settings.finish(Self::new(sdk, places, SignedDuration::from_secs(grace), retention_days))
-    }
-
-    /// With these places; only what has waited longer than `grace` is looked at, and what is older than the legal term,
-    /// in days, is erased.
-    pub fn new(sdk: &SdkConfig, places: Places, grace: SignedDuration, retention_days: i32) -> Self {
-        Self {
-            store: Store::new(Table::new(sdk, places.table)),
-            projections: Table::new(sdk, places.projections),
-            bus: EventBridge::new(sdk, places.bus),
-            executions: Executions::new(sdk),
-            s3: aws_sdk_s3::Client::new(sdk),
-            sqs: aws_sdk_sqs::Client::new(sdk),
-            state_machine: places.state_machine,
-            receipt_queue: places.receipt_queue,
-            exports_queue: places.exports_queue,
-            notifications_queue: places.notifications_queue,
-            bucket: places.bucket,
-            grace,
-            retention_days,
-        }
+        settings.finish(sweeper)
     }
 
     /// Sweeps once. A part that fails does not keep the others from their work.

@@ -40,6 +40,25 @@ pub struct Said {
     pub body: String,
 }
 
+/// Every variable of the functions.
+const SETTINGS: [(&str, &str); 15] = [
+    ("TABLE_NAME", TABLE),
+    ("PROJECTIONS_TABLE_NAME", TABLE),
+    ("COMPANY_CURRENCY", "EUR"),
+    ("USER_POOL_ID", "pool"),
+    ("ALLOWED_MAIL_DOMAINS", "example.com"),
+    ("WEB_ORIGIN", "http://web"),
+    ("RECEIPT_BUCKET", "receipts"),
+    ("LINKS_REQUIRE_SIGN_IN", "false"),
+    ("EVENT_BUS_NAME", "bus"),
+    ("STATE_MACHINE_ARN", "arn:aws:states:eu-central-1:123456789012:stateMachine:approval"),
+    ("RECEIPT_QUEUE_URL", "http://nowhere.invalid/receipts"),
+    ("EXPORTS_QUEUE_URL", "http://nowhere.invalid/exports"),
+    ("NOTIFICATIONS_QUEUE_URL", "http://nowhere.invalid/notifications"),
+    ("SWEEP_GRACE_SECONDS", "0"),
+    ("RECEIPT_RETENTION_DAYS", "3650"),
+];
+
 /// The functions, on a line.
 #[derive(Debug, Clone)]
 pub struct Functions(Arc<Inner>);
@@ -54,21 +73,11 @@ struct Inner {
 impl Functions {
     pub fn on(gate: &Gate, line: usize) -> Self {
         let sdk = Stub::sdk_by(gate.client(line));
-        let places = Places { table: TABLE, projections: TABLE, pool: "pool" };
-        let domains = MailDomains::new("example.com");
-        let of_sweeper = sweeper::Places {
-            table: TABLE.to_owned(),
-            projections: TABLE.to_owned(),
-            bus: "bus".to_owned(),
-            state_machine: "arn:aws:states:eu-central-1:123456789012:stateMachine:approval".to_owned(),
-            receipt_queue: "http://nowhere.invalid/receipts".to_owned(),
-            exports_queue: "http://nowhere.invalid/exports".to_owned(),
-            bucket: "receipts".to_owned(),
-        };
+        let settings = || Settings::of(SETTINGS);
         Self(Arc::new(Inner {
-            approval: Approval::new(&sdk, TABLE, "receipts".to_owned(), "http://web".to_owned(), false),
-            expenses: Expenses::new(&sdk, &places, domains, Currency::EUR, "http://web".to_owned()),
-            sweeper: Sweeper::new(&sdk, of_sweeper, SignedDuration::ZERO),
+            approval: Approval::new(&sdk, settings()).unwrap(),
+            expenses: Expenses::new(&sdk, settings()).unwrap(),
+            sweeper: Sweeper::new(&sdk, settings()).unwrap(),
         }))
     }
 

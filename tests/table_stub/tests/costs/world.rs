@@ -19,7 +19,7 @@ pub const DATE: &str = "2026-10-05";
 const BUCKET: &str = "bucket";
 
 /// Every variable of the functions behind the API.
-const SETTINGS: [(&str, &str); 16] = [
+const SETTINGS: [(&str, &str); 17] = [
     ("TABLE_NAME", TABLE),
     ("PROJECTIONS_TABLE_NAME", TABLE),
     ("COMPANY_CURRENCY", "EUR"),
@@ -27,6 +27,7 @@ const SETTINGS: [(&str, &str); 16] = [
     ("ALLOWED_MAIL_DOMAINS", "example.com"),
     ("WEB_ORIGIN", "http://web"),
     ("RECEIPT_BUCKET", BUCKET),
+    ("LINKS_REQUIRE_SIGN_IN", "false"),
     ("EXPORT_BUCKET", BUCKET),
     ("EXPORTS_QUEUE_URL", "http://no.queue"),
     ("TICKET_SECONDS", "900"),
