@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use approval::Approval;
-use expenses::{Expenses, Places};
-use jiff::{SignedDuration, Timestamp};
+use expenses::Expenses;
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
-use slipstream_common::mail_domains::MailDomains;
-use slipstream_events::Currency;
+use slipstream_common::settings::Settings;
 use slipstream_table_stub::{Stub, TABLE};
 use sweeper::Sweeper;
 
