@@ -424,7 +424,7 @@ mod tests {
             (r#"{"parts": {}}"#, "parts", "expected a sequence"),
             (r#"{"parts": [], "name": null}"#, "name", "expected a string"),
             (r#"{}"#, "parts", "give a value"),
-            (r#"[1]"#, "parts[0]", "expected"),
+            (r#"[1]"#, "[0]", "expected"),
             (r#"7"#, "body", "expected"),
         ] {
             let problem = read(body).unwrap_err();
