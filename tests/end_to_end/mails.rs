@@ -58,7 +58,8 @@ async fn hold_mails(world: &Deployment, person: &str, kind: &str) -> Result<Valu
 async fn joined(world: &Deployment, person: &str, kind: &str, count: u32) -> Result<()> {
     wait::until(&format!("{count} {kind} to be noted"), DEADLINE, async || {
         let gathering = item(world, "TableName", &format!("MAIL#{person}"), kind).await?;
-        Ok(gathering.filter(|gathering| gathering["joins"] == count.to_string()).map(|_| ()))
+        let joins = gathering.and_then(|gathering| gathering["joins"].as_str()?.parse::<u32>().ok());
+        Ok((joins == Some(count)).then_some(()))
     })
     .await
 }

@@ -2,15 +2,16 @@
 //! is now, with a link to its own page, and a form for all that still wait. GET and HEAD change nothing.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     time::{Duration, Instant},
 };
 
 use askama::Template;
 use slipstream_common::{
     http::{Request, Response},
+    keys,
     mailing::Kind,
-    records::StepRecord,
+    records::{PersonRecord, StepRecord},
     table::StoreError,
     warnings::warnings,
 };
@@ -185,14 +186,10 @@ impl Approval {
 
     /// The names of those whose expenses they are.
     async fn owners(&self, covered: &[Covered]) -> Result<HashMap<PersonId, String>, StoreError> {
-        let mut owners = HashMap::new();
-        for owner in covered.iter().map(|one| one.expense.owner) {
-            if !owners.contains_key(&owner) {
-                let name = self.store.person(owner).await?.map(|owner| owner.display_name());
-                owners.insert(owner, name.unwrap_or_default());
-            }
-        }
-        Ok(owners)
+        let owners: BTreeSet<_> = covered.iter().map(|one| one.expense.owner).collect();
+        let keys: Vec<_> = owners.into_iter().map(keys::person).collect();
+        let people: Vec<PersonRecord> = self.store.table.batch_get(&keys).await?;
+        Ok(people.into_iter().map(|person| (person.state.id, person.display_name())).collect())
     }
 
     /// The page as things stand. `notes` says of some expenses what became of them just now.

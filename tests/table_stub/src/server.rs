@@ -253,8 +253,11 @@ fn within_limits(key: &(String, String), item: &Item) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The partition, and the least and the most sort key, of a key condition.
-fn key_condition(request: &Value, index: Option<usize>) -> Result<(String, (Option<String>, Option<String>)), Refusal> {
+/// The least and the most of sort keys, where they are limited.
+type SortKeys = (Option<String>, Option<String>);
+
+/// The partition, and the sort keys, of a key condition.
+fn key_condition(request: &Value, index: Option<usize>) -> Result<(String, SortKeys), Refusal> {
     let condition = request["KeyConditionExpression"].as_str().ok_or("there is no key condition")?;
     let refuse = || format!("the stub does not know the key condition `{condition}`");
     let (pk, sk) = match index.and_then(|index| INDEXES.get(index)) {

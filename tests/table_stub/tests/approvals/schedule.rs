@@ -305,6 +305,9 @@ pub struct Explored {
     pub ends: usize,
 }
 
+/// A way to go, and what sleeps before its last choice.
+type Way = (Vec<Choice>, Vec<(Choice, Footprint)>);
+
 /// Goes through every order. `begin` makes the actors; `end` is called at each moment at which all are done, and says what
 /// is wrong.
 pub async fn explore<T: Debug>(
@@ -317,7 +320,7 @@ pub async fn explore<T: Debug>(
     let mut graph: HashMap<u64, Moment> = HashMap::new();
     let mut explored = Explored::default();
     // Ways to go, and what sleeps where each begins to be new: before its last choice.
-    let mut to_do: Vec<(Vec<Choice>, Vec<(Choice, Footprint)>)> = vec![Default::default()];
+    let mut to_do: Vec<Way> = vec![Way::default()];
     let mut first = None;
     while let Some((mut path, mut asleep)) = to_do.pop() {
         explored.runs += 1;

@@ -127,6 +127,10 @@ impl World {
     }
 
     /// One call, as [`event`].
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a part of the request, and most are literals where it is called"
+    )]
     pub async fn call(
         &self,
         caller: &str,
