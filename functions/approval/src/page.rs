@@ -30,6 +30,9 @@ use crate::{
     link::{Link, ListLink},
 };
 
+/// How many of the latest changes of an expense are looked at for what happened before.
+const LATEST: u32 = 50;
+
 /// Only what is written here may be loaded or done
 /// (<https://www.w3.org/TR/CSP3/>): the style in the page, pictures in the page, forms to where it came from.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -320,7 +323,7 @@ impl Approval {
             Ok(warnings) => warnings,
             Err(error) => return unavailable(&error),
         };
-        let earlier = match self.store.history(expense.id).await {
+        let earlier = match self.store.latest_history(&expense, LATEST).await {
             Ok(history) => history.iter().filter_map(|record| before(&record.event().ok()?)).collect(),
             Err(error) => return unavailable(&error),
         };

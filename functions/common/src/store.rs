@@ -179,6 +179,15 @@ impl Store {
         self.table.partition(&keys::expense(expense).pk, keys::EVENT_PREFIX).await
     }
 
+    /// The latest events of an expense, at most `limit`, oldest first: one query.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn latest_history(&self, expense: &ExpenseState, limit: u32) -> Result<Vec<EventRecord>, StoreError> {
+        let most = i32::try_from(limit).unwrap_or(i32::MAX);
+        self.history_after(expense.id, expense.version.saturating_sub(u64::from(limit)), most).await
+    }
+
     /// An expense's events after the version `after`, oldest first, at most `limit`: one query.
     ///
     /// # Errors

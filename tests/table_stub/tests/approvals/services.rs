@@ -123,6 +123,7 @@ impl Services {
                 }
             }
             "AdminUserGlobalSignOut" | "AdminDisableUser" | "AdminEnableUser" => (200, json!({})),
+            "AdminListGroupsForUser" => (200, json!({ "Groups": [] })),
             other => {
                 self.breaches.push(format!("nobody expects {other}"));
                 (400, json!({ "__type": "UnknownOperationException" }))

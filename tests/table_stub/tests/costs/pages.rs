@@ -3,7 +3,7 @@
 use slipstream_common::routes;
 use slipstream_table_stub::Asked;
 
-use crate::world::{DATE, EMPLOYEE, FINANCE, MANAGER, Things, World, another, another_expense, read};
+use crate::world::{ADMINISTRATOR, DATE, EMPLOYEE, FINANCE, MANAGER, Things, World, another, another_expense, read};
 
 /// What a request asks of the table, in short: `GetItem!` is strongly consistent, `Query GSI1/25` names index and limit.
 fn told(asked: &[Asked]) -> Vec<String> {
@@ -83,10 +83,16 @@ const CASES: &[Case] = &[
         ],
         4.0,
     ),
-    case(EMPLOYEE, "/expenses/{expense_id}", &[], &["GetItem!", "GetItem!", "Query!/20", "GetItem!"], 4.0),
-    case(EMPLOYEE, "/expenses/{expense_id}/history", &[], &["GetItem!", "GetItem!", "Query!/25"], 12.0),
+    case(EMPLOYEE, "/expenses/{expense_id}", &[], &["GetItem!", "GetItem!", "Query!/40", "GetItem!"], 4.0),
+    case(
+        EMPLOYEE,
+        "/expenses/{expense_id}/history",
+        &[],
+        &["GetItem!", "GetItem!", "Query!/25", "BatchGetItem!"],
+        12.0,
+    ),
     case(EMPLOYEE, "/receipts/{receipt_id}", &[], &["GetItem!", "GetItem!", "GetItem!"], 3.0),
-    case(EMPLOYEE, "/receipts/{receipt_id}/reading", &[], &["GetItem!", "GetItem!", "GetObject"], 2.0),
+    case(EMPLOYEE, "/receipts/{receipt_id}/reading", &[], &["GetItem!", "GetItem!", "GetItem!", "GetObject"], 3.0),
     case(EMPLOYEE, "/reports", &[], &["GetItem!", "Query GSI1/25"], 3.0),
     case(EMPLOYEE, "/reports/{report_id}", &[], &["GetItem!", "GetItem!", "Query!", "BatchGetItem!"], 6.0),
     case(MANAGER, "/approvals", &[], &["GetItem!", "Query GSI2/25", "BatchGetItem!", "BatchGetItem!"], 30.0),
@@ -97,7 +103,14 @@ const CASES: &[Case] = &[
         &["GetItem!", "Query GSI2/100", "BatchGetItem!", "BatchGetItem!"],
         120.0,
     ),
-    case(EMPLOYEE, "/approvals/{link}", &[], &["GetItem!", "GetItem!", "GetItem!", "GetItem!", "Query!/20"], 6.0),
+    case(
+        EMPLOYEE,
+        "/approvals/{link}",
+        &[],
+        &["GetItem!", "GetItem!", "GetItem!", "GetItem!", "Query!/40", "Query!/50"],
+        7.0,
+    ),
+    case(ADMINISTRATOR, "/people/{person_id}/erasure", &[], &["GetItem!", "GetItem!"], 2.0),
     case(EMPLOYEE, "/exports", &[], &["GetItem!", "Query GSI1/25"], 4.0),
     case(EMPLOYEE, "/exports/{export_id}", &[], &["GetItem!", "GetItem!"], 2.0),
     case(FINANCE, "/people", &[], &["GetItem!", "Query GSI4/25"], 3.0),

@@ -13,6 +13,9 @@ use slipstream_table_stub::{Item, Stub, TABLE};
 pub const EMPLOYEE: &str = "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a11";
 pub const FINANCE: &str = "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a12";
 pub const MANAGER: &str = "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a13";
+pub const ADMINISTRATOR: &str = "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a14";
+/// Whoever has left and is erased.
+const LEAVER: &str = "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a15";
 /// The date of the expenses.
 pub const DATE: &str = "2026-10-05";
 /// The bucket of everything.
@@ -69,11 +72,18 @@ impl Functions {
                 let status = u16::try_from(answer["statusCode"].as_u64().unwrap()).unwrap();
                 Response::new(status, &text(&answer["headers"]["content-type"]), text(&answer["body"]))
             }
-            "exports" => match self.exports.handle(event, "i-1", 0).await.unwrap() {
-                Answer::Http(response) => response,
-                Answer::Batch(batch) => panic!("a request is no batch: {batch:?}"),
-            },
+            _ if event["resource"] == "/people/{person_id}/erasure" => self.exports(event).await,
+            "exports" => self.exports(event).await,
             _ => self.expenses.handle(event).await.unwrap(),
+        }
+    }
+}
+
+impl Functions {
+    async fn exports(&self, event: Value) -> Response {
+        match self.exports.handle(event, "i-1", 0).await.unwrap() {
+            Answer::Http(response) => response,
+            Answer::Batch(batch) => panic!("a request is no batch: {batch:?}"),
         }
     }
 }
@@ -91,9 +101,14 @@ pub fn event(
     let map = |pairs: &[(&str, &str)]| {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<serde_json::Map<_, _>>()
     };
+    let groups = match caller {
+        FINANCE => "finance",
+        ADMINISTRATOR => "administrators",
+        _ => "",
+    };
     let claims = json!({
         "token_use": "id", "sub": caller, "email": format!("{caller}@example.com"), "email_verified": "true",
-        "cognito:groups": if caller == FINANCE { "finance" } else { "" },
+        "cognito:groups": groups,
     });
     json!({
         "httpMethod": method, "resource": path, "pathParameters": map(named), "queryStringParameters": map(query),
@@ -109,11 +124,11 @@ pub struct World {
 }
 
 impl World {
-    /// With the three callers' profiles; the manager is the employee's.
+    /// With the callers' profiles; the manager is the employee's.
     pub async fn new() -> Self {
         let stub = Stub::start().unwrap();
         let world = Self { functions: Functions::new(&stub.sdk()), stub };
-        for person in [EMPLOYEE, FINANCE, MANAGER] {
+        for person in [EMPLOYEE, FINANCE, MANAGER, ADMINISTRATOR, LEAVER] {
             assert_eq!(world.get(person, "/me", &[], &[]).await.status_code, 200);
         }
         let mut profile = world.item(&format!("PERSON#{EMPLOYEE}"), "PROFILE");
@@ -279,6 +294,12 @@ impl Things {
         let rates = json!({ "base": "EUR", "source": "test", "days": [day("2026-10-02"), day("2026-10-05")] });
         world.done(FINANCE, "PUT", "/exchange-rates", &[], &rates).await;
         world.done(FINANCE, "PUT", "/policy", &[], &json!({ "decision_due_seconds": 3600 })).await;
+        world
+            .call(ADMINISTRATOR, "POST", "/people/{person_id}/erasure", &[("person_id", LEAVER)], &[], &[], &json!({}))
+            .await;
+        // As if it had been asked of the one whom the paths name.
+        let erasure = world.item(&format!("PERSON#{LEAVER}"), "ERASURE");
+        world.stub.put(another(&erasure, &[(LEAVER, EMPLOYEE)]));
         let link = format!("{submitted}.1.1.{}", SECRET[0]);
         Self { draft, submitted, decided, receipt, report, export, link }
     }
