@@ -147,7 +147,7 @@ pub async fn one_of_a_report_is_rejected_by_itself(world: &Deployment) -> Result
 
     let own = session.client.open_link(own_page(&page, casino)?.as_str()).await?;
     own.answer.expect(200)?;
-    ensure!(own.answer.body.contains("Back to the report") && own.answer.body.contains("500.00 EUR"), "its own page");
+    ensure!(own.answer.body.contains("Back to the list") && own.answer.body.contains("500.00 EUR"), "its own page");
     let rejected = session.client.decide(&own, "reject", "Not on us").await?;
     rejected.expect(200)?;
     let back = slipstream_local::html::links(&rejected.body).first().cloned().context("a way back")?;
