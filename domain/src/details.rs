@@ -1,5 +1,6 @@
 //! What may be said of an expense, and what a submission needs.
 
+use jiff::civil::{Date, date};
 use slipstream_events::{ExpenseDetails, Money};
 
 /// A field that is wrong, and what to do about it.
@@ -20,6 +21,9 @@ pub const MAX_CODE: usize = 64;
 /// The largest amount, in minor units: far above any receipt and far below what sums could overflow.
 pub const MAX_MINOR_UNITS: i64 = 1_000_000_000_000;
 
+/// The first and the last date that a receipt may have: what lies outside is a slip of the keyboard.
+pub const DATES: (Date, Date) = (date(1900, 1, 1), date(2199, 12, 31));
+
 /// Everything that is wrong with `details`, whether or not they are complete.
 pub fn problems(details: &ExpenseDetails) -> Vec<FieldProblem> {
     let mut found = Vec::new();
@@ -38,6 +42,11 @@ pub fn problems(details: &ExpenseDetails) -> Vec<FieldProblem> {
     text("cost_centre", &details.cost_centre, MAX_CODE);
     text("project", &details.project, MAX_CODE);
     text("note", &details.note, MAX_NOTE);
+    if let Some(date) = details.date
+        && !(DATES.0..=DATES.1).contains(&date)
+    {
+        found.push(FieldProblem { field: "date", remedy: format!("give a date from {} to {}", DATES.0, DATES.1) });
+    }
     let mut money = |field, value: Option<Money>| {
         if value.is_some_and(|money| money.minor_units.unsigned_abs() > MAX_MINOR_UNITS.unsigned_abs()) {
             found.push(FieldProblem { field, remedy: format!("give at most {MAX_MINOR_UNITS} minor units") });
@@ -88,11 +97,12 @@ mod tests {
             project: Some("  ".to_owned()),
             cost_centre: Some("a\u{0}b".to_owned()),
             note: Some("two\nlines".to_owned()),
+            date: Some(date(1826, 3, 12)),
             amount: Some(Money::new(MAX_MINOR_UNITS + 1, eur)),
             tax: Some(Money::new(1, "USD".parse().unwrap())),
             ..ExpenseDetails::default()
         };
         let fields: Vec<_> = problems(&details).iter().map(|problem| problem.field).collect();
-        assert_eq!(fields, ["merchant", "cost_centre", "project", "amount", "tax"]);
+        assert_eq!(fields, ["merchant", "cost_centre", "project", "date", "amount", "tax"]);
     }
 }

@@ -4,10 +4,10 @@
 
 use jiff::Timestamp;
 use slipstream_events::{
-    ApprovalRequested, Approved, ChangesRequested, Conversion, Deleted, Drafted, DuplicatesDismissed, Edited,
-    ExpenseChange, ExpenseDetails, ExpenseState, ExpenseStatus, Money, PaidBy, PersonId, PolicyFinding, ReadField,
-    ReceiptAttached, ReceiptDetached, Reimbursed, Rejected, Severity, SplitUndone, SplitUp, SubmissionExpired,
-    Submitted, Withdrawn,
+    ApprovalReassigned, ApprovalReminded, ApprovalRequested, Approved, AutoApproved, ChangesRequested, Conversion,
+    Deleted, Drafted, DuplicatesDismissed, Edited, ExpenseChange, ExpenseDetails, ExpenseState, ExpenseStatus, Money,
+    PaidBy, PersonId, PolicyFinding, ReadField, ReassignmentReason, ReceiptAttached, ReceiptDetached, Reimbursed,
+    Rejected, Reopened, Severity, Split, SplitUndone, SplitUp, StepApproved, SubmissionExpired, Submitted, Withdrawn,
 };
 
 use crate::details::{self, FieldProblem};
@@ -42,6 +42,30 @@ pub enum Command {
         /// Until when an answer counts.
         due_at: Timestamp,
     },
+    /// Record that somebody else is asked.
+    ReassignApproval {
+        /// In which submission.
+        submission: u32,
+        /// Which step of it.
+        step: u32,
+        /// Who was asked.
+        from: PersonId,
+        /// Who is asked now.
+        approver: PersonId,
+        /// Why.
+        reason: ReassignmentReason,
+        /// Until when an answer counts.
+        due_at: Timestamp,
+    },
+    /// Record that the approver is reminded.
+    RemindApprover {
+        /// In which submission.
+        submission: u32,
+        /// Which step of it.
+        step: u32,
+        /// Who is asked.
+        approver: PersonId,
+    },
     /// Decide it.
     Decide {
         /// In which submission.
@@ -52,6 +76,26 @@ pub enum Command {
         by: PersonId,
         /// What they say.
         decision: Decision,
+        /// Whether another one is asked after a yes.
+        more_to_ask: bool,
+    },
+    /// Approve it without asking anybody, as the policy says.
+    AutoApprove {
+        /// In which submission.
+        submission: u32,
+        /// The policy that says so.
+        policy_version: u32,
+    },
+    /// Take a decision back because it was not made by the person in whose name it was.
+    Reopen {
+        /// The submission that was decided.
+        submission: u32,
+        /// At which step.
+        step: u32,
+        /// In whose name.
+        disowned_by: PersonId,
+        /// The policy that the submission began with.
+        policy_version: u32,
     },
     /// Take the submission back.
     Withdraw,
@@ -73,7 +117,7 @@ pub enum Command {
     AttachReceipt(ReceiptAttached),
     /// Take its receipt away.
     DetachReceipt,
-    /// Say that suspected duplicates are none, each by its digest.
+    /// Say that all that is suspected now is no duplicate, each by its digest.
     DismissDuplicates(DuplicatesDismissed),
     /// Split it: [`crate::split::plan`] says into what.
     SplitUp(Box<SplitUp>),
@@ -109,7 +153,12 @@ pub enum Action {
     Edit,
     Submit,
     RequestApproval,
+    ReassignApproval,
+    RemindApprover,
+    ApproveStep,
     Approve,
+    AutoApprove,
+    Reopen,
     Reject,
     RequestChanges,
     Withdraw,
@@ -125,12 +174,17 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 21] = [
         Self::Draft,
         Self::Edit,
         Self::Submit,
         Self::RequestApproval,
+        Self::ReassignApproval,
+        Self::RemindApprover,
+        Self::ApproveStep,
         Self::Approve,
+        Self::AutoApprove,
+        Self::Reopen,
         Self::Reject,
         Self::RequestChanges,
         Self::Withdraw,
@@ -150,7 +204,10 @@ impl Action {
             Self::Edit => "edited",
             Self::Submit => "submitted",
             Self::RequestApproval => "put to an approver",
-            Self::Approve => "approved",
+            Self::ReassignApproval => "put to another approver",
+            Self::RemindApprover => "brought to its approver's mind",
+            Self::ApproveStep | Self::Approve | Self::AutoApprove => "approved",
+            Self::Reopen => "reopened",
             Self::Reject => "rejected",
             Self::RequestChanges => "sent back for changes",
             Self::Withdraw => "withdrawn",
@@ -174,6 +231,11 @@ impl Command {
             Self::Edit { .. } => Action::Edit,
             Self::Submit { .. } => Action::Submit,
             Self::RequestApproval { .. } => Action::RequestApproval,
+            Self::ReassignApproval { .. } => Action::ReassignApproval,
+            Self::RemindApprover { .. } => Action::RemindApprover,
+            Self::AutoApprove { .. } => Action::AutoApprove,
+            Self::Reopen { .. } => Action::Reopen,
+            Self::Decide { decision: Decision::Approve { .. }, more_to_ask: true, .. } => Action::ApproveStep,
             Self::Decide { decision: Decision::Approve { .. }, .. } => Action::Approve,
             Self::Decide { decision: Decision::Reject { .. }, .. } => Action::Reject,
             Self::Decide { decision: Decision::RequestChanges { .. }, .. } => Action::RequestChanges,
@@ -194,12 +256,12 @@ impl Command {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// The transition table has no such arrow.
-    #[error("an expense that is {status} cannot be {verb}")]
+    #[error("an expense that is {status} cannot be {}", .action.verb())]
     NotAllowed {
         /// Where the expense stands.
         status: ExpenseStatus,
         /// What was wanted.
-        verb: &'static str,
+        action: Action,
     },
     /// There is no such expense, or there is one already.
     #[error("{0}")]
@@ -256,8 +318,12 @@ pub const fn next_status(status: Option<ExpenseStatus>, action: Action) -> Optio
         (Some(status @ (S::Draft | S::ChangesRequested | S::Submitted)), A::DismissDuplicates) => Some(status),
         (Some(S::Draft | S::ChangesRequested), A::Submit) => Some(S::Submitted),
         (Some(S::Draft | S::ChangesRequested), A::Delete) => Some(S::Deleted),
-        (Some(S::Submitted), A::RequestApproval) => Some(S::Submitted),
-        (Some(S::Submitted), A::Approve) => Some(S::Approved),
+        (Some(S::Submitted), A::RequestApproval | A::ReassignApproval | A::RemindApprover | A::ApproveStep) => {
+            Some(S::Submitted)
+        }
+        (Some(S::Submitted), A::Approve | A::AutoApprove) => Some(S::Approved),
+        // Only what an approver decided, and only while no money has gone.
+        (Some(S::Submitted | S::Approved | S::Rejected | S::ChangesRequested), A::Reopen) => Some(S::Submitted),
         (Some(S::Submitted), A::Reject) => Some(S::Rejected),
         (Some(S::Submitted), A::RequestChanges) => Some(S::ChangesRequested),
         (Some(S::Submitted), A::Withdraw | A::Expire) => Some(S::Draft),
@@ -280,7 +346,7 @@ pub fn decide(state: Option<&ExpenseState>, command: Command) -> Result<ExpenseC
     if next_status(state.map(|state| state.status), action).is_none() {
         return Err(match state {
             Some(_) if action == Action::Draft => Rejection::Existence("the expense exists already"),
-            Some(state) => Rejection::NotAllowed { status: state.status, verb: action.verb() },
+            Some(state) => Rejection::NotAllowed { status: state.status, action },
             None => Rejection::Existence("there is no such expense"),
         });
     }
@@ -330,12 +396,35 @@ pub fn decide(state: Option<&ExpenseState>, command: Command) -> Result<ExpenseC
             }
             ExpenseChange::ApprovalRequested(ApprovalRequested { submission, step, approver, due_at })
         }
-        Command::Decide { submission, step, by, decision } => {
+        Command::ReassignApproval { submission, step, from, approver, reason, due_at } => {
+            current(submission)?;
+            if approver == state.owner {
+                return Err(Rejection::OwnExpense);
+            }
+            ExpenseChange::ApprovalReassigned(ApprovalReassigned { submission, step, from, approver, reason, due_at })
+        }
+        Command::RemindApprover { submission, step, approver } => {
+            current(submission)?;
+            ExpenseChange::ApprovalReminded(ApprovalReminded { submission, step, approver })
+        }
+        Command::AutoApprove { submission, policy_version } => {
+            current(submission)?;
+            ExpenseChange::AutoApproved(AutoApproved { submission, policy_version })
+        }
+        Command::Reopen { submission, step, disowned_by, policy_version } => {
+            current(submission)?;
+            let submission = submission + 1;
+            ExpenseChange::Reopened(Reopened { submission, policy_version, step, disowned_by })
+        }
+        Command::Decide { submission, step, by, decision, more_to_ask } => {
             current(submission)?;
             if by == state.owner {
                 return Err(Rejection::OwnExpense);
             }
             match decision {
+                Decision::Approve { comment } if more_to_ask => {
+                    ExpenseChange::StepApproved(StepApproved { submission, step, decided_by: by, comment })
+                }
                 Decision::Approve { comment } => {
                     ExpenseChange::Approved(Approved { submission, step, decided_by: by, comment })
                 }
@@ -385,7 +474,9 @@ pub fn decide(state: Option<&ExpenseState>, command: Command) -> Result<ExpenseC
         Command::UndoSplit => match &state.split {
             Some(split) if split.of == state.id => {
                 let before = state.details.clone();
-                let after = ExpenseDetails { amount: Some(split.total), ..before.clone() };
+                let Split { total, original_amount, tax, .. } = split;
+                let (amount, original_amount, tax) = (Some(*total), *original_amount, *tax);
+                let after = ExpenseDetails { amount, original_amount, tax, ..before.clone() };
                 ExpenseChange::SplitUndone(SplitUndone { before, after })
             }
             Some(_) => return Err(Rejection::Split("the split is undone from its first part")),
@@ -401,6 +492,11 @@ const fn action_of(change: &ExpenseChange) -> Action {
         ExpenseChange::Edited(_) => Action::Edit,
         ExpenseChange::Submitted(_) => Action::Submit,
         ExpenseChange::ApprovalRequested(_) => Action::RequestApproval,
+        ExpenseChange::ApprovalReassigned(_) => Action::ReassignApproval,
+        ExpenseChange::ApprovalReminded(_) => Action::RemindApprover,
+        ExpenseChange::StepApproved(_) => Action::ApproveStep,
+        ExpenseChange::AutoApproved(_) => Action::AutoApprove,
+        ExpenseChange::Reopened(_) => Action::Reopen,
         ExpenseChange::Approved(_) => Action::Approve,
         ExpenseChange::Rejected(_) => Action::Reject,
         ExpenseChange::ChangesRequested(_) => Action::RequestChanges,
@@ -445,7 +541,7 @@ pub fn apply(state: Option<&ExpenseState>, change: &ExpenseChange, at: Timestamp
         }
         (Some(state), _, Some(status)) => (state, status),
         (Some(state), _, None) => {
-            return Err(Rejection::NotAllowed { status: state.status, verb: action.verb() });
+            return Err(Rejection::NotAllowed { status: state.status, action });
         }
         (None, _, _) => return Err(Rejection::Existence("there is no such expense")),
     };
@@ -461,6 +557,7 @@ pub fn apply(state: Option<&ExpenseState>, change: &ExpenseChange, at: Timestamp
             after.findings = submitted.findings.clone();
             after.converted = submitted.converted.clone();
         }
+        ExpenseChange::Reopened(reopened) => after.submission = reopened.submission,
         ExpenseChange::ReceiptAttached(attached) => {
             after.receipt = Some(attached.receipt);
             after.receipt_sha256 = Some(attached.sha256.clone());
@@ -470,9 +567,7 @@ pub fn apply(state: Option<&ExpenseState>, change: &ExpenseChange, at: Timestamp
             after.receipt_sha256 = None;
         }
         ExpenseChange::DuplicatesDismissed(dismissed) => {
-            after.distinct_from.extend(dismissed.distinct_from.iter().cloned());
-            after.distinct_from.sort_unstable();
-            after.distinct_from.dedup();
+            after.distinct_from = dismissed.distinct_from.clone();
         }
         ExpenseChange::SplitUp(split) => {
             after.details = split.after.clone();
@@ -500,7 +595,7 @@ fn settles(edited: &Edited, field: ReadField) -> bool {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use slipstream_events::{Category, Currency, ExpenseId, PolicyRule, ReceiptId, Split};
+    use slipstream_events::{Category, Currency, ExpenseId, PolicyRule, ReceiptId};
 
     use super::*;
 
@@ -550,7 +645,7 @@ mod tests {
     }
 
     fn command(action: Action) -> Command {
-        let decide = |decision| Command::Decide { submission: 2, step: 1, by: manager(), decision };
+        let decide = |decision| Command::Decide { submission: 2, step: 1, by: manager(), decision, more_to_ask: false };
         match action {
             Action::Draft => Command::Draft(Box::new(Drafted {
                 id: ExpenseId::derived_from(&["test"]),
@@ -566,6 +661,24 @@ mod tests {
             Action::RequestApproval => {
                 Command::RequestApproval { submission: 2, step: 1, approver: manager(), due_at: Timestamp::UNIX_EPOCH }
             }
+            Action::ReassignApproval => Command::ReassignApproval {
+                submission: 2,
+                step: 1,
+                from: manager(),
+                approver: "7c3d2e1f-4b5a-4c6d-9e8f-0a1b2c3d4e5f".parse().unwrap(),
+                reason: ReassignmentReason::Escalated,
+                due_at: Timestamp::UNIX_EPOCH,
+            },
+            Action::RemindApprover => Command::RemindApprover { submission: 2, step: 1, approver: manager() },
+            Action::ApproveStep => Command::Decide {
+                submission: 2,
+                step: 1,
+                by: manager(),
+                decision: Decision::Approve { comment: None },
+                more_to_ask: true,
+            },
+            Action::AutoApprove => Command::AutoApprove { submission: 2, policy_version: 1 },
+            Action::Reopen => Command::Reopen { submission: 2, step: 1, disowned_by: manager(), policy_version: 1 },
             Action::Approve => decide(Decision::Approve { comment: None }),
             Action::Reject => decide(Decision::Reject { reason: "no".to_owned() }),
             Action::RequestChanges => decide(Decision::RequestChanges { comment: "why".to_owned() }),
@@ -605,11 +718,12 @@ mod tests {
 
     fn halves() -> Split {
         let (of, other) = (ExpenseId::derived_from(&["test"]), ExpenseId::derived_from(&["other"]));
-        Split { of, parts: vec![of, other], total: Money::new(2340, Currency::EUR), personal: None }
+        let (total, tax) = (Money::new(2340, Currency::EUR), Some(Money::new(374, Currency::EUR)));
+        Split { of, parts: vec![of, other], total, original_amount: None, tax, personal: None }
     }
 
     /// The arrows as the design draws them, written down a second time so that the table is held against something.
-    const ARROWS: [(Option<ExpenseStatus>, Action, ExpenseStatus); 24] = {
+    const ARROWS: [(Option<ExpenseStatus>, Action, ExpenseStatus); 32] = {
         use Action as A;
         use ExpenseStatus as S;
         [
@@ -618,6 +732,14 @@ mod tests {
             (Some(S::Draft), A::Submit, S::Submitted),
             (Some(S::Draft), A::Delete, S::Deleted),
             (Some(S::Submitted), A::RequestApproval, S::Submitted),
+            (Some(S::Submitted), A::ReassignApproval, S::Submitted),
+            (Some(S::Submitted), A::RemindApprover, S::Submitted),
+            (Some(S::Submitted), A::ApproveStep, S::Submitted),
+            (Some(S::Submitted), A::AutoApprove, S::Approved),
+            (Some(S::Submitted), A::Reopen, S::Submitted),
+            (Some(S::Approved), A::Reopen, S::Submitted),
+            (Some(S::Rejected), A::Reopen, S::Submitted),
+            (Some(S::ChangesRequested), A::Reopen, S::Submitted),
             (Some(S::Submitted), A::Approve, S::Approved),
             (Some(S::Submitted), A::Reject, S::Rejected),
             (Some(S::Submitted), A::RequestChanges, S::ChangesRequested),
@@ -695,7 +817,7 @@ mod tests {
     fn a_decision_on_an_earlier_submission_leads_to_nothing() {
         let state = expense(ExpenseStatus::Submitted);
         let decision = Decision::Approve { comment: None };
-        let command = Command::Decide { submission: 1, step: 1, by: manager(), decision };
+        let command = Command::Decide { submission: 1, step: 1, by: manager(), decision, more_to_ask: false };
         assert_eq!(decide(Some(&state), command), Err(Rejection::SubmissionOver { submission: 1 }));
     }
 
@@ -703,11 +825,30 @@ mod tests {
     fn no_one_decides_on_their_own_expense() {
         let state = expense(ExpenseStatus::Submitted);
         let decision = Decision::Approve { comment: None };
-        let own = Command::Decide { submission: 2, step: 1, by: owner(), decision };
+        let own = Command::Decide { submission: 2, step: 1, by: owner(), decision, more_to_ask: false };
         assert_eq!(decide(Some(&state), own), Err(Rejection::OwnExpense));
         let asked =
             Command::RequestApproval { submission: 2, step: 1, approver: owner(), due_at: Timestamp::UNIX_EPOCH };
         assert_eq!(decide(Some(&state), asked), Err(Rejection::OwnExpense));
+        let reassigned = Command::ReassignApproval {
+            submission: 2,
+            step: 1,
+            from: manager(),
+            approver: owner(),
+            reason: ReassignmentReason::Left,
+            due_at: Timestamp::UNIX_EPOCH,
+        };
+        assert_eq!(decide(Some(&state), reassigned), Err(Rejection::OwnExpense));
+    }
+
+    #[test]
+    fn what_is_reopened_is_another_submission() {
+        let state = expense(ExpenseStatus::Approved);
+        let change = decide(Some(&state), command(Action::Reopen)).unwrap();
+        let after = apply(Some(&state), &change, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!((after.status, after.submission), (ExpenseStatus::Submitted, 3));
+        let earlier = Command::Reopen { submission: 1, step: 1, disowned_by: manager(), policy_version: 1 };
+        assert_eq!(decide(Some(&state), earlier), Err(Rejection::SubmissionOver { submission: 1 }));
     }
 
     #[test]
@@ -754,7 +895,8 @@ mod tests {
         assert!(matches!(decide(Some(&other), Command::UndoSplit), Err(Rejection::Split(_))));
         let change = decide(Some(&part), Command::UndoSplit).unwrap();
         let whole = apply(Some(&part), &change, Timestamp::UNIX_EPOCH).unwrap();
-        assert_eq!((whole.details.amount, whole.split), (Some(halves().total), None));
+        assert_eq!((whole.details.amount, whole.details.tax), (Some(halves().total), halves().tax));
+        assert_eq!(whole.split, None);
     }
 
     proptest! {
@@ -769,6 +911,10 @@ mod tests {
                 let submission_now = state.as_ref().map_or(0, |state| state.submission);
                 match &mut wanted {
                     Command::RequestApproval { submission, .. }
+                    | Command::ReassignApproval { submission, .. }
+                    | Command::RemindApprover { submission, .. }
+                    | Command::AutoApprove { submission, .. }
+                    | Command::Reopen { submission, .. }
                     | Command::Decide { submission, .. }
                     | Command::Expire { submission, .. } => *submission = submission_now,
                     _ => {}
@@ -776,7 +922,7 @@ mod tests {
                 if let Ok(change) = decide(state.as_ref(), wanted) {
                     state = Some(apply(state.as_ref(), &change, Timestamp::UNIX_EPOCH).unwrap());
                     changes += 1;
-                    approved |= action == Action::Approve;
+                    approved |= [Action::Approve, Action::AutoApprove].contains(&action);
                 }
                 if let Some(state) = &state {
                     prop_assert_eq!(state.version, changes);

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 use slipstream_events::{
-    Category, Conversion, Currency, ExpenseDetails, Money, PolicyFinding, PolicyRule, PolicyState, Severity,
+    Category, CategoryLimit, Currency, DayRates, ExpenseDetails, ExpenseState, Money, PolicyFinding, PolicyRule,
+    PolicyState, Severity,
 };
 
-use crate::details::MAX_MINOR_UNITS;
+use crate::{conversion::convert, details::MAX_MINOR_UNITS};
 
 /// The longest that an approver may be given, in seconds: three hundred days, within the year that an execution may take.
 pub const MAX_DUE_SECONDS: u64 = 300 * 24 * 60 * 60;
@@ -29,8 +30,14 @@ pub struct PolicyProblem {
 pub fn problems(policy: &PolicyState) -> Vec<PolicyProblem> {
     let mut found = Vec::new();
     let mut wrong = |field: String, remedy: String| found.push(PolicyProblem { field, remedy });
-    if !(1..=MAX_DUE_SECONDS).contains(&policy.decision_due_seconds) {
-        wrong("decision_due_seconds".to_owned(), format!("give 1 to {MAX_DUE_SECONDS} seconds"));
+    for (field, seconds) in [
+        ("decision_due_seconds", policy.decision_due_seconds),
+        ("reminder_after_seconds", policy.reminder_after_seconds),
+        ("escalation_after_seconds", policy.escalation_after_seconds),
+    ] {
+        if !(1..=MAX_DUE_SECONDS).contains(&seconds) {
+            wrong(field.to_owned(), format!("give 1 to {MAX_DUE_SECONDS} seconds"));
+        }
     }
     let mut amounts = vec![
         ("receipt_required_from.amount".to_owned(), policy.receipt_required_from.map(|rule| rule.amount)),
@@ -81,24 +88,21 @@ pub struct Facts<'a> {
     pub details: &'a ExpenseDetails,
     /// Whether it has a receipt.
     pub has_receipt: bool,
-    /// What its amount is in the company's currency, where it stands in another one and a rate is known.
-    pub converted: Option<&'a Conversion>,
-    /// The company's currency.
-    pub company_currency: Currency,
-    /// What the owner's other expenses of the same category and date come to, in the company's currency. `None` where
-    /// there are none.
-    pub day_total: Option<Money>,
+    /// The amounts of the owner's other expenses of the same category and date.
+    pub others_of_day: &'a [Money],
+    /// The exchange rates that hold on its date, where there are any.
+    pub rates: Option<&'a DayRates>,
     /// The date where it is the latest on earth (UTC+14): what is after it is in the future everywhere.
     pub today_latest: Date,
-    /// The date in UTC.
-    pub today: Date,
+    /// The date where it is the earliest on earth (UTC-12): what is too old by it is too old everywhere.
+    pub today_earliest: Date,
 }
 
 /// What the policy finds, in the order of its rules. A refund (a negative amount) is within every limit. What is missing
 /// from the details is not found here; a submission asks for it.
 ///
-/// Amounts are compared in the limit's currency: directly where the expense stands in it, else by the conversion where
-/// that leads to it. Where neither can be, [`PolicyRule::NoExchangeRate`] warns: a limit never passes in silence.
+/// Amounts are compared in the limit's currency, converted by the rates of the expense's date where they stand in
+/// another one. Where that cannot be, [`PolicyRule::NoExchangeRate`] warns: a limit never passes in silence.
 pub fn check(policy: &PolicyState, facts: &Facts<'_>) -> Vec<PolicyFinding> {
     let mut findings = Vec::new();
     if let Some(amount) = facts.details.amount {
@@ -108,6 +112,18 @@ pub fn check(policy: &PolicyState, facts: &Facts<'_>) -> Vec<PolicyFinding> {
         check_date(policy, facts, date, &mut findings);
     }
     findings
+}
+
+/// The amounts that an expense of `category` is compared with.
+pub fn limits(policy: &PolicyState, category: Option<Category>) -> impl Iterator<Item = Money> {
+    let limit = limit_of(policy, category);
+    let of_category = limit.into_iter().flat_map(|limit| limit.per_item.into_iter().chain(limit.per_day));
+    policy.receipt_required_from.map(|rule| rule.amount).into_iter().chain(of_category)
+}
+
+/// What the policy says of a category.
+pub fn limit_of(policy: &PolicyState, category: Option<Category>) -> Option<&CategoryLimit> {
+    policy.category_limits.iter().find(|limit| Some(limit.category) == category)
 }
 
 fn finding(rule: PolicyRule, severity: Severity, field: &str, broken: &str, remedy: &str) -> PolicyFinding {
@@ -131,11 +147,10 @@ fn check_amount(policy: &PolicyState, facts: &Facts<'_>, amount: Money, findings
                 findings.push(finding(PolicyRule::ReceiptRequired, rule.severity, "receipt_id", &broken, remedy));
             }
             Some(_) => {}
-            None => not_comparable(amount, rule.amount, findings),
+            None => not_comparable(amount.currency, rule.amount, findings),
         }
     }
-    let limit = policy.category_limits.iter().find(|limit| Some(limit.category) == facts.details.category);
-    if let Some(limit) = limit
+    if let Some(limit) = limit_of(policy, facts.details.category)
         && !refund
     {
         let category = words(limit.category);
@@ -148,20 +163,19 @@ fn check_amount(policy: &PolicyState, facts: &Facts<'_>, amount: Money, findings
                     findings.push(finding(PolicyRule::ItemLimit, limit.severity, "amount", &broken, remedy));
                 }
                 Some(_) => {}
-                None => not_comparable(amount, most, findings),
+                None => not_comparable(amount.currency, most, findings),
             }
         }
         if let Some(most) = limit.per_day {
-            match with_others(facts, amount, most.currency) {
-                Some(together) if together.minor_units > most.minor_units => {
-                    let broken = format!(
-                        "Expenses for {category} may be at most {most} a day; those of this date come to {together}."
-                    );
-                    let remedy = "Claim less, or correct the date";
-                    findings.push(finding(PolicyRule::DayLimit, limit.severity, "amount", &broken, remedy));
-                }
-                Some(_) => {}
-                None => not_comparable(amount, most, findings),
+            let (together, unknown) = of_day(facts, amount, most.currency);
+            if together.minor_units > most.minor_units {
+                let broken = format!(
+                    "Expenses for {category} may be at most {most} a day; those of this date come to {together}."
+                );
+                let remedy = "Claim less, or correct the date";
+                findings.push(finding(PolicyRule::DayLimit, limit.severity, "amount", &broken, remedy));
+            } else if let Some(currency) = unknown {
+                not_comparable(currency, most, findings);
             }
         }
     }
@@ -182,10 +196,10 @@ fn check_date(policy: &PolicyState, facts: &Facts<'_>, date: Date, findings: &mu
         let broken = format!("The date {date} is yet to come.");
         findings.push(finding(PolicyRule::FutureDate, rule.severity, "date", &broken, "Correct the date"));
     }
+    let days = days_between(date, facts.today_earliest);
     if let Some(rule) = policy.max_age
-        && days_between(date, facts.today) > i64::from(rule.days)
+        && days > i64::from(rule.days)
     {
-        let days = days_between(date, facts.today);
         let broken = format!("The receipt of {date} is {days} days old; the policy allows {}.", rule.days);
         findings.push(finding(PolicyRule::MaxAge, rule.severity, "date", &broken, "Correct the date if it is wrong"));
     }
@@ -197,32 +211,54 @@ fn days_between(from: Date, to: Date) -> i64 {
     (to - from).get_days().into()
 }
 
-/// The expense's amount in the currency of a limit, where that can be told.
+/// An amount in the currency of a limit, where that can be told.
 fn comparable(facts: &Facts<'_>, amount: Money, currency: Currency) -> Option<Money> {
     if amount.currency == currency {
         return Some(amount);
     }
-    facts.converted.map(|conversion| conversion.amount).filter(|converted| converted.currency == currency)
+    facts.rates.and_then(|rates| convert(amount, currency, rates)).map(|conversion| conversion.amount)
 }
 
-/// The amount together with the others of its day, in the currency of a limit, where that can be told.
-fn with_others(facts: &Facts<'_>, amount: Money, currency: Currency) -> Option<Money> {
-    let known = comparable(facts, amount, currency)?;
-    match facts.day_total.filter(|others| others.minor_units != 0) {
-        None => Some(known),
-        Some(others) if others.currency == currency => {
-            Some(Money::new(known.minor_units.saturating_add(others.minor_units), currency))
-        }
-        Some(_) => None,
+/// How many approvers a submitted expense needs by the policy: none below the amount from which on somebody is asked, if
+/// the policy found nothing and nothing is suspected; two from the amount of the second level on. A refund counts by
+/// its size. Where an amount cannot be compared with a limit, more are asked rather than fewer.
+pub fn levels(policy: &PolicyState, expense: &ExpenseState, suspected: bool) -> u32 {
+    let size = |money: Money| Money::new(money.minor_units.saturating_abs(), money.currency);
+    let compared = |limit: Money| {
+        let amount = expense.details.amount.filter(|amount| amount.currency == limit.currency);
+        let converted = || expense.converted.as_ref().map(|conversion| conversion.amount);
+        amount.or_else(|| converted().filter(|amount| amount.currency == limit.currency)).map(size)
+    };
+    let below = |limit: Money| compared(limit).is_some_and(|amount| amount.minor_units < limit.minor_units);
+    if policy.second_level_from.is_some_and(|limit| !below(limit)) {
+        2
+    } else if !suspected && expense.findings.is_empty() && policy.auto_approve_below.is_some_and(below) {
+        0
+    } else {
+        1
     }
 }
 
-/// Says once per currency of a limit that it could not be checked.
-fn not_comparable(amount: Money, limit: Money, findings: &mut Vec<PolicyFinding>) {
+/// What the amounts of its day come to together in the currency of a limit, as far as that can be told, and the first
+/// currency that cannot.
+fn of_day(facts: &Facts<'_>, amount: Money, currency: Currency) -> (Money, Option<Currency>) {
+    let mut together = Money::new(0, currency);
+    let mut unknown = None;
+    for amount in std::iter::once(amount).chain(facts.others_of_day.iter().copied()) {
+        match comparable(facts, amount, currency) {
+            Some(known) => together.minor_units = together.minor_units.saturating_add(known.minor_units),
+            None => unknown = unknown.or(Some(amount.currency)),
+        }
+    }
+    (together, unknown)
+}
+
+/// Says once that a limit could not be checked.
+fn not_comparable(currency: Currency, limit: Money, findings: &mut Vec<PolicyFinding>) {
     let message = format!(
-        "There is no exchange rate from {} to {} for this date, so the limit of {limit} was not checked. Finance can load \
-         the rates; it may be submitted without.",
-        amount.currency, limit.currency,
+        "There is no exchange rate from {currency} to {} for this date, so the limit of {limit} was not checked. Finance \
+         can load the rates; it may be submitted without.",
+        limit.currency,
     );
     let told = |finding: &PolicyFinding| finding.rule == PolicyRule::NoExchangeRate;
     if !findings.iter().any(told) {
@@ -244,7 +280,7 @@ fn words(category: Category) -> String {
 mod tests {
     use jiff::civil::date;
     use proptest::prelude::*;
-    use slipstream_events::{AgeRule, CategoryLimit, CurrencyRule, FutureRule, ReceiptRule};
+    use slipstream_events::{AgeRule, CurrencyRule, FutureRule, ReceiptRule};
 
     use super::*;
 
@@ -270,11 +306,10 @@ mod tests {
         Facts {
             details,
             has_receipt: true,
-            converted: None,
-            company_currency: currency("EUR"),
-            day_total: None,
+            others_of_day: &[],
+            rates: None,
             today_latest: date(2026, 3, 13),
-            today: date(2026, 3, 12),
+            today_earliest: date(2026, 3, 12),
         }
     }
 
@@ -302,13 +337,12 @@ mod tests {
         findings.iter().map(|finding| (finding.rule, finding.severity, finding.field.as_str())).collect()
     }
 
-    fn usd_to_eur(amount: Money) -> Conversion {
-        Conversion {
-            amount,
-            rate: "1.0876".parse().unwrap(),
-            base: currency("EUR"),
-            quote: currency("USD"),
+    fn rates(quotes: &[(&str, &str)]) -> DayRates {
+        DayRates {
             date: date(2026, 3, 12),
+            version: 1,
+            base: currency("EUR"),
+            rates: quotes.iter().map(|(code, rate)| (currency(code), rate.parse().unwrap())).collect(),
             source: "ECB".to_owned(),
         }
     }
@@ -331,9 +365,10 @@ mod tests {
             "One expense for meals may be at most 60.00 EUR; this is 60.01 EUR. Claim less, or say in the note why it is so."
         );
 
-        let day = |others: &str| Facts { day_total: Some(money(others, "EUR")), ..facts(&at) };
-        assert_eq!(check(&full(), &day("30.00")), []);
-        let findings = check(&full(), &day("30.01"));
+        let day = |others: &[Money]| check(&full(), &Facts { others_of_day: others, ..facts(&at) });
+        assert_eq!(day(&[money("10.00", "EUR"), money("20.00", "EUR")]), []);
+        assert_eq!(day(&[money("40.00", "EUR"), money("-10.00", "EUR")]), [], "a refund of the day takes away");
+        let findings = day(&[money("10.00", "EUR"), money("20.01", "EUR")]);
         assert_eq!(rules(&findings), [(PolicyRule::DayLimit, Severity::Warns, "amount")]);
         assert!(findings[0].message.contains("90.00 EUR a day; those of this date come to 90.01 EUR"), "{findings:?}");
 
@@ -351,33 +386,69 @@ mod tests {
     }
 
     #[test]
-    fn another_currency_is_compared_by_its_conversion() {
-        let details = meal(money("65.00", "USD"));
-        let within = usd_to_eur(money("59.76", "EUR"));
-        assert_eq!(check(&full(), &Facts { converted: Some(&within), ..facts(&details) }), []);
-        let over = usd_to_eur(money("60.50", "EUR"));
-        let findings = check(&full(), &Facts { converted: Some(&over), ..facts(&details) });
+    fn another_currency_is_compared_by_the_rates_of_the_day() {
+        let rates = rates(&[("USD", "1.25"), ("GBP", "0.8")]);
+        let found = |policy: &PolicyState, details: &ExpenseDetails, others: &[Money]| {
+            check(policy, &Facts { rates: Some(&rates), others_of_day: others, ..facts(details) })
+        };
+        assert_eq!(found(&full(), &meal(money("75.00", "USD")), &[]), []);
+        let findings = found(&full(), &meal(money("75.02", "USD")), &[]);
         assert_eq!(rules(&findings), [(PolicyRule::ItemLimit, Severity::Warns, "amount")]);
-        assert!(findings[0].message.contains("this is 65.00 USD, that is 60.50 EUR"), "{findings:?}");
+        assert!(findings[0].message.contains("this is 75.02 USD, that is 60.02 EUR"), "{findings:?}");
+
+        // A limit may stand in a currency that is neither the expense's nor the rates' base, and its day in a third.
+        let mut policy = full();
+        let limit = policy.category_limits[0];
+        policy.category_limits[0] =
+            CategoryLimit { per_item: Some(money("48.00", "GBP")), per_day: Some(money("60.00", "GBP")), ..limit };
+        let details = meal(money("75.00", "USD"));
+        assert_eq!(found(&policy, &details, &[money("15.00", "EUR")]), [], "48 and 12 pounds are the limits");
+        let findings = found(&policy, &details, &[money("15.02", "EUR")]);
+        assert_eq!(rules(&findings), [(PolicyRule::DayLimit, Severity::Warns, "amount")]);
+        assert_eq!(rules(&found(&policy, &meal(money("75.02", "USD")), &[]))[0].0, PolicyRule::ItemLimit);
     }
 
     #[test]
     fn what_cannot_be_compared_is_told_once_and_never_blocks() {
+        let told = [(PolicyRule::NoExchangeRate, Severity::Warns, "amount")];
         let details = meal(money("65.00", "USD"));
         let findings = check(&full(), &Facts { has_receipt: false, ..facts(&details) });
-        assert_eq!(rules(&findings), [(PolicyRule::NoExchangeRate, Severity::Warns, "amount")]);
-        // A limit in a currency that is neither the expense's nor the company's.
-        let mut policy = full();
-        policy.category_limits[0].per_item = Some(money("60.00", "GBP"));
+        assert_eq!(rules(&findings), told);
+        let pounds_only = rates(&[("GBP", "0.8")]);
+        assert_eq!(rules(&check(&full(), &Facts { rates: Some(&pounds_only), ..facts(&details) })), told);
+    }
+
+    #[test]
+    fn another_of_the_day_that_cannot_be_compared_does_not_pass_in_silence() {
         let details = meal(money("10.00", "EUR"));
-        assert_eq!(rules(&check(&policy, &facts(&details))), [(PolicyRule::NoExchangeRate, Severity::Warns, "amount")]);
-        // A day's limit in the expense's own currency, where the others are known in the company's only.
+        let day = |others: &[Money]| check(&full(), &Facts { others_of_day: others, ..facts(&details) });
+        let findings = day(&[money("5.00", "EUR"), money("95.00", "USD")]);
+        assert_eq!(rules(&findings), [(PolicyRule::NoExchangeRate, Severity::Warns, "amount")]);
+        assert!(findings[0].message.contains("from USD to EUR"), "{findings:?}");
+        // Nor does it make a warning of a limit that is broken without it.
+        let findings = day(&[money("80.01", "EUR"), money("95.00", "USD")]);
+        assert_eq!(rules(&findings), [(PolicyRule::DayLimit, Severity::Warns, "amount")]);
+    }
+
+    #[test]
+    fn a_day_in_the_limits_own_currency_needs_no_rates() {
+        let mut policy = full();
         policy.category_limits[0] =
             CategoryLimit { per_item: None, per_day: Some(money("100.00", "USD")), ..policy.category_limits[0] };
         let details = meal(money("10.00", "USD"));
-        let others = Facts { day_total: Some(money("5.00", "EUR")), ..facts(&details) };
-        assert_eq!(rules(&check(&policy, &others)), [(PolicyRule::NoExchangeRate, Severity::Warns, "amount")]);
-        assert_eq!(check(&policy, &facts(&details)), [], "no others: the amount alone is compared");
+        let day = |other: &str| {
+            let others = [money(other, "USD")];
+            rules(&check(&policy, &Facts { others_of_day: &others, ..facts(&details) })).first().map(|found| found.0)
+        };
+        assert_eq!((day("90.00"), day("90.01")), (None, Some(PolicyRule::DayLimit)));
+    }
+
+    #[test]
+    fn what_is_compared_is_named() {
+        let limits = |category| super::limits(&full(), category).map(|limit| limit.to_string()).collect::<Vec<_>>();
+        assert_eq!(limits(Some(Category::Meals)), ["25.00 EUR", "60.00 EUR", "90.00 EUR"]);
+        assert_eq!(limits(Some(Category::Travel)), ["25.00 EUR"]);
+        assert_eq!(limits(None), ["25.00 EUR"]);
     }
 
     #[test]
@@ -386,7 +457,7 @@ mod tests {
         let found = |day| check(&full(), &facts(&on(day))).iter().map(|finding| finding.rule).collect::<Vec<_>>();
         assert_eq!(found(date(2026, 3, 13)), [], "it is the 13th at UTC+14");
         assert_eq!(found(date(2026, 3, 14)), [PolicyRule::FutureDate]);
-        assert_eq!(found(date(2025, 12, 12)), [], "ninety days old");
+        assert_eq!(found(date(2025, 12, 12)), [], "ninety days old at UTC-12");
         assert_eq!(found(date(2025, 12, 11)), [PolicyRule::MaxAge]);
         let same_day = PolicyState { max_age: Some(AgeRule { days: 0, severity: Severity::Warns }), ..full() };
         let yesterday = on(date(2026, 3, 11));
@@ -394,9 +465,71 @@ mod tests {
     }
 
     #[test]
+    fn an_amount_has_its_levels() {
+        let policy = PolicyState {
+            auto_approve_below: Some(money("20.00", "EUR")),
+            second_level_from: Some(money("1000.00", "EUR")),
+            ..PolicyState::default()
+        };
+        let expense = |amount| ExpenseState {
+            id: slipstream_events::ExpenseId::derived_from(&["x"]),
+            version: 1,
+            owner: "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a11".parse().unwrap(),
+            status: slipstream_events::ExpenseStatus::Submitted,
+            details: meal(amount),
+            receipt: None,
+            receipt_sha256: None,
+            review: Vec::new(),
+            findings: Vec::new(),
+            converted: None,
+            distinct_from: Vec::new(),
+            split: None,
+            submission: 1,
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            updated_at: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let of = |text| levels(&policy, &expense(money(text, "EUR")), false);
+        assert_eq!([of("19.99"), of("20.00"), of("999.99"), of("1000.00")], [0, 1, 1, 2]);
+        assert_eq!([of("-19.99"), of("-20.00"), of("-1000.00")], [0, 1, 2], "a refund counts by its size");
+        let small = expense(money("5.00", "EUR"));
+        assert_eq!(levels(&policy, &small, true), 1, "something is suspected");
+        let finding = PolicyFinding {
+            rule: PolicyRule::MaxAge,
+            severity: Severity::Warns,
+            field: "date".to_owned(),
+            message: "It is old.".to_owned(),
+        };
+        assert_eq!(
+            levels(&policy, &ExpenseState { findings: vec![finding], ..small }, false),
+            1,
+            "something was found"
+        );
+        let foreign = expense(money("5.00", "USD"));
+        assert_eq!(levels(&policy, &foreign, false), 2, "not known how much it is: both are asked");
+        let no_second = PolicyState { second_level_from: None, ..policy.clone() };
+        assert_eq!(levels(&no_second, &foreign, false), 1, "not known to be little");
+        let in_euros = |text| slipstream_events::Conversion {
+            amount: money(text, "EUR"),
+            rate: "1.0876".parse().unwrap(),
+            base: currency("EUR"),
+            quote: currency("USD"),
+            date: date(2026, 3, 12),
+            source: "ECB".to_owned(),
+        };
+        let converted = |text| ExpenseState { converted: Some(in_euros(text)), ..foreign.clone() };
+        assert_eq!(levels(&policy, &converted("4.60"), false), 0);
+        assert_eq!(levels(&policy, &converted("1000.00"), false), 2);
+        assert_eq!(
+            levels(&PolicyState::default(), &expense(money("0.01", "EUR")), false),
+            1,
+            "the built-in policy asks"
+        );
+    }
+
+    #[test]
     fn currencies_that_are_not_named_are_told() {
         let details = meal(money("10.00", "CHF"));
-        let found = check(&full(), &Facts { converted: Some(&usd_to_eur(money("9.00", "EUR"))), ..facts(&details) });
+        let found = check(&full(), &Facts { rates: Some(&rates(&[("CHF", "0.9438")])), ..facts(&details) });
         assert_eq!(rules(&found), [(PolicyRule::CurrencyNotAllowed, Severity::Blocks, "amount")]);
         assert!(found[0].message.contains("EUR, USD"), "{found:?}");
     }
@@ -444,7 +577,8 @@ mod tests {
         #[test]
         fn a_refund_is_within_every_limit(minor_units in i64::MIN..0, others in any::<i64>(), has_receipt: bool, code in prop::sample::select(vec!["EUR", "USD"])) {
             let details = meal(Money::new(minor_units, currency(code)));
-            let facts = Facts { has_receipt, day_total: Some(Money::new(others, currency("EUR"))), ..facts(&details) };
+            let others = [Money::new(others, currency("EUR"))];
+            let facts = Facts { has_receipt, others_of_day: &others, ..facts(&details) };
             prop_assert_eq!(check(&full(), &facts), []);
         }
 
@@ -454,7 +588,8 @@ mod tests {
             let (less, more) = (less.min(more), less.max(more));
             let found = |minor_units| {
                 let details = meal(Money::new(minor_units, currency("EUR")));
-                let facts = Facts { has_receipt, day_total: Some(Money::new(others, currency("EUR"))), ..facts(&details) };
+                let others = [Money::new(others, currency("EUR"))];
+                let facts = Facts { has_receipt, others_of_day: &others, ..facts(&details) };
                 check(&full(), &facts).into_iter().map(|finding| finding.rule).collect::<BTreeSet<_>>()
             };
             prop_assert!(found(less).is_subset(&found(more)));

@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
-use slipstream_events::{Currency, ExpenseChange, ExpenseId, ExpenseState, ExpenseStatus, Money};
+use slipstream_events::{Currency, ExpenseChange, ExpenseId, ExpenseState, ExpenseStatus, Money, PolicyFinding};
 
 use crate::{
     details::FieldProblem,
@@ -112,6 +112,8 @@ pub struct Blocker {
     pub field: String,
     /// How to mend it.
     pub remedy: String,
+    /// Whether it is the policy that forbids it.
+    pub by_policy: bool,
 }
 
 /// Why a report cannot be submitted.
@@ -136,7 +138,10 @@ pub fn submission<'a>(
     let mut changes = Vec::new();
     let mut blockers = Vec::new();
     for (expense, command) in wanted {
-        let blocker = |field: &str, remedy: String| Blocker { expense: expense.id, field: field.to_owned(), remedy };
+        let blocker = |field: &str, remedy: String| {
+            let field = field.to_owned();
+            Blocker { expense: expense.id, field, remedy, by_policy: false }
+        };
         match decide(Some(expense), command) {
             Ok(change) => changes.push((expense, change)),
             Err(Rejection::Missing(fields)) => {
@@ -146,7 +151,9 @@ pub fn submission<'a>(
                 blockers.extend(problems.into_iter().map(|problem| blocker(problem.field, problem.remedy)));
             }
             Err(Rejection::Blocked(findings)) => {
-                blockers.extend(findings.into_iter().map(|finding| blocker(&finding.field, finding.message)));
+                let blocked =
+                    |finding: PolicyFinding| Blocker { by_policy: true, ..blocker(&finding.field, finding.message) };
+                blockers.extend(findings.into_iter().map(blocked));
             }
             Err(rejection) => return Err(NotSubmitted::Rejected(expense.id, rejection)),
         }

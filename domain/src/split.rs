@@ -67,10 +67,12 @@ pub fn plan(state: &ExpenseState, parts: Vec<Part>, personal: Option<Money>) -> 
             ExpenseId::derived_from(&["split", &state.id.to_string(), &state.version.to_string(), &number.to_string()])
         }
     };
-    let split = Split { of: state.id, parts: (0..parts.len()).map(id).collect(), total, personal };
+    let ExpenseDetails { original_amount, tax, .. } = state.details;
+    let split =
+        Split { of: state.id, parts: (0..parts.len()).map(id).collect(), total, original_amount, tax, personal };
     let details = |part: Part| ExpenseDetails {
         amount: Some(part.amount),
-        // What the receipt says of the whole cannot be said of a part.
+        // What the receipt says of the whole cannot be said of a part; the split keeps it.
         original_amount: None,
         tax: None,
         category: part.category.or(state.details.category),
@@ -102,6 +104,7 @@ mod tests {
     use slipstream_events::{Currency, ExpenseStatus};
 
     use super::*;
+    use crate::expense::{Command, apply, decide};
 
     fn whole(minor_units: i64) -> ExpenseState {
         ExpenseState {
@@ -155,6 +158,19 @@ mod tests {
         assert!(remedy(vec![part(1100), part(-100)], None).contains("sign"));
         assert!(remedy(vec![part(900)], Some(Money::new(100, "USD".parse().unwrap()))).contains("EUR"));
         assert!(remedy(vec![part(50); 21], None).contains("two to"));
+    }
+
+    #[test]
+    fn what_is_put_together_is_what_was_split() {
+        let mut state = whole(1000);
+        state.details.original_amount = Some(Money::new(1100, "USD".parse().unwrap()));
+        let plan = plan(&state, vec![part(200), part(800)], None).unwrap();
+        let change = decide(Some(&state), Command::SplitUp(Box::new(plan.first))).unwrap();
+        let first = apply(Some(&state), &change, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!((first.details.original_amount, first.details.tax), (None, None));
+        let change = decide(Some(&first), Command::UndoSplit).unwrap();
+        let whole = apply(Some(&first), &change, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!((whole.details, whole.split), (state.details, None));
     }
 
     proptest! {

@@ -57,8 +57,8 @@ pub struct BudgetEvent {
     pub budget: BudgetState,
 }
 
-/// So much of a budget is used. It happens once per category, period and threshold, whatever becomes of the budget or
-/// of what was spent.
+/// So much of a budget is used. It happens once per category, period, amount and threshold, whatever becomes of what was
+/// spent: a budget that finance raises has thresholds of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BudgetThreshold {
     /// The budget's category.

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    ApprovalRequested, Approved, BudgetEvent, BudgetThreshold, ChangesRequested, Deleted, Drafted, DuplicatesDismissed,
-    Edited, EventError, ExpenseChange, ExpenseEvent, ExpenseState, Metadata, PersonEvent, PolicyEvent, RatesEvent,
-    ReceiptAnnounced, ReceiptAttached, ReceiptDeleted, ReceiptDetached, ReceiptFailed, ReceiptRead, Reimbursed,
-    Rejected, ReportChanged, ReportCreated, ReportDeleted, ReportSubmitted, SplitUndone, SplitUp, SubmissionExpired,
-    Submitted, Withdrawn,
+    ApprovalReassigned, ApprovalReminded, ApprovalRequested, Approved, AutoApproved, BudgetEvent, BudgetThreshold,
+    ChangesRequested, Deleted, Drafted, DuplicatesDismissed, Edited, EventError, ExpenseChange, ExpenseEvent,
+    ExpenseState, Metadata, PersonEvent, PolicyEvent, RatesEvent, ReceiptAnnounced, ReceiptAttached, ReceiptDeleted,
+    ReceiptDetached, ReceiptFailed, ReceiptRead, Reimbursed, Rejected, Reopened, ReportChanged, ReportCreated,
+    ReportDeleted, ReportSubmitted, SplitUndone, SplitUp, StepApproved, SubmissionExpired, Submitted, Withdrawn,
 };
 
 /// The bus event's `source`.
@@ -89,6 +89,16 @@ catalogue! {
     ExpenseSubmitted(ExpenseEvent<Submitted>) version 1,
     /// An approver was asked.
     ExpenseApprovalRequested(ExpenseEvent<ApprovalRequested>) version 1,
+    /// Somebody else is asked than before.
+    ExpenseApprovalReassigned(ExpenseEvent<ApprovalReassigned>) version 1,
+    /// An approver who has not answered is reminded.
+    ExpenseApprovalReminded(ExpenseEvent<ApprovalReminded>) version 1,
+    /// An approver said yes, and another one is asked after them.
+    ExpenseStepApproved(ExpenseEvent<StepApproved>) version 1,
+    /// The policy approved it without asking anybody.
+    ExpenseAutoApproved(ExpenseEvent<AutoApproved>) version 1,
+    /// Somebody in whose name it was decided says that it was not them: it is asked for anew.
+    ExpenseReopened(ExpenseEvent<Reopened>) version 1,
     /// The last approver said yes.
     ExpenseApproved(ExpenseEvent<Approved>) version 1,
     /// An approver said no.
@@ -162,6 +172,11 @@ impl EventBody {
             ExpenseChange::Edited(change) => body!(ExpenseEdited, change),
             ExpenseChange::Submitted(change) => body!(ExpenseSubmitted, change),
             ExpenseChange::ApprovalRequested(change) => body!(ExpenseApprovalRequested, change),
+            ExpenseChange::ApprovalReassigned(change) => body!(ExpenseApprovalReassigned, change),
+            ExpenseChange::ApprovalReminded(change) => body!(ExpenseApprovalReminded, change),
+            ExpenseChange::StepApproved(change) => body!(ExpenseStepApproved, change),
+            ExpenseChange::AutoApproved(change) => body!(ExpenseAutoApproved, change),
+            ExpenseChange::Reopened(change) => body!(ExpenseReopened, change),
             ExpenseChange::Approved(change) => body!(ExpenseApproved, change),
             ExpenseChange::Rejected(change) => body!(ExpenseRejected, change),
             ExpenseChange::ChangesRequested(change) => body!(ExpenseChangesRequested, change),
@@ -184,6 +199,11 @@ impl EventBody {
             Self::ExpenseEdited(data) => &data.expense,
             Self::ExpenseSubmitted(data) => &data.expense,
             Self::ExpenseApprovalRequested(data) => &data.expense,
+            Self::ExpenseApprovalReassigned(data) => &data.expense,
+            Self::ExpenseApprovalReminded(data) => &data.expense,
+            Self::ExpenseStepApproved(data) => &data.expense,
+            Self::ExpenseAutoApproved(data) => &data.expense,
+            Self::ExpenseReopened(data) => &data.expense,
             Self::ExpenseApproved(data) => &data.expense,
             Self::ExpenseRejected(data) => &data.expense,
             Self::ExpenseChangesRequested(data) => &data.expense,

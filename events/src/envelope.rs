@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Category, EventBody, EventType, ExpenseId, PersonId, ReceiptId, expense::ExpenseState, report::ReportState,
+    Category, EventBody, EventType, ExpenseId, Money, PersonId, ReceiptId, expense::ExpenseState, report::ReportState,
 };
 
 /// Why a document is not an event.
@@ -125,10 +125,11 @@ impl Subject {
         Self::new(SubjectType::Budget, category, version)
     }
 
-    /// A threshold of a category's budget in a period. It is reached once, hence version 1: whoever notices it writes
-    /// the same event.
-    pub fn budget_threshold(category: Category, period: &str, percent: u32) -> Self {
-        Self::new(SubjectType::Budget, format_args!("{category}:{period}:{percent}"), 1)
+    /// A threshold of a category's budget of this amount in a period. It is reached once, hence version 1: whoever
+    /// notices it writes the same event.
+    pub fn budget_threshold(category: Category, period: &str, budget: Money, percent: u32) -> Self {
+        let Money { minor_units, currency } = budget;
+        Self::new(SubjectType::Budget, format_args!("{category}:{period}:{minor_units}-{currency}:{percent}"), 1)
     }
 
     /// The report at this version.

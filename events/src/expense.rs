@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::{Timestamp, civil::Date};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::{Conversion, ExpenseId, Money, PersonId, PolicyFinding, ReceiptId, ReportId, ReviewFinding, SubmissionId};
 
@@ -139,7 +139,7 @@ pub struct ExpenseDetails {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merchant: Option<String>,
     /// The date on the receipt: a calendar date, not an instant.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "calendar_date", skip_serializing_if = "Option::is_none")]
     pub date: Option<Date>,
     /// What is claimed, in the currency in which it is paid back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -200,7 +200,7 @@ pub struct ExpenseState {
     /// rate was known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub converted: Option<Conversion>,
-    /// Which suspected duplicates its owner said are none, each by a digest that only who knows the other can make.
+    /// Which suspected duplicates its owner last said are none, each by a digest of the pair that they cannot make.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub distinct_from: Vec<String>,
     /// Of what it is a part, if its receipt was split.
@@ -212,6 +212,13 @@ pub struct ExpenseState {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+}
+
+/// A date as `2026-03-12`. Other forms of ISO 8601 carry a time and an offset, which would be lost without a word.
+fn calendar_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Date>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let date = text.parse().ok().filter(|date: &Date| date.to_string() == text);
+    date.map(Some).ok_or_else(|| D::Error::custom("this is no date such as 2026-03-12"))
 }
 
 impl ExpenseState {
@@ -255,6 +262,12 @@ pub struct Split {
     pub parts: Vec<ExpenseId>,
     /// What the parts and the personal part add up to.
     pub total: Money,
+    /// What the receipt says, where that is another currency than `total`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_amount: Option<Money>,
+    /// The tax that the total includes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax: Option<Money>,
     /// What is not claimed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub personal: Option<Money>,
@@ -296,10 +309,10 @@ pub struct ReceiptDetached {
     pub receipt: ReceiptId,
 }
 
-/// Its owner said that suspected duplicates are none.
+/// Its owner said that what was suspected then is no duplicate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DuplicatesDismissed {
-    /// The digests of the pairs, as in [`ExpenseState::distinct_from`].
+    /// The digests of all pairs that were suspected then, as in [`ExpenseState::distinct_from`].
     pub distinct_from: Vec<String>,
 }
 
@@ -338,6 +351,86 @@ pub struct ApprovalRequested {
     pub approver: PersonId,
     /// Until when an answer counts.
     pub due_at: Timestamp,
+}
+
+/// Why somebody else is asked than before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReassignmentReason {
+    /// Whoever was asked did not answer in time: the next one up is asked.
+    Escalated,
+    /// Whoever was asked has a delegate for these days.
+    Delegated,
+    /// Whoever was asked has left.
+    Left,
+    /// Mail to whoever was asked does not arrive.
+    MailUndeliverable,
+    /// Somebody else is responsible by now: another manager, another role, a delegation that ended.
+    ResponsibilityChanged,
+}
+
+/// Somebody else is asked, at the same step. Links that were mailed before lead to nothing any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ApprovalReassigned {
+    /// In which submission.
+    pub submission: u32,
+    /// Which step of it, from 1.
+    pub step: u32,
+    /// Who was asked before.
+    pub from: PersonId,
+    /// Who is asked now.
+    pub approver: PersonId,
+    /// Why.
+    pub reason: ReassignmentReason,
+    /// Until when an answer counts; as before.
+    pub due_at: Timestamp,
+}
+
+/// An approver who has not answered is reminded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ApprovalReminded {
+    /// In which submission.
+    pub submission: u32,
+    /// Which step of it, from 1.
+    pub step: u32,
+    /// Who is reminded.
+    pub approver: PersonId,
+}
+
+/// An approver said yes, and another one is asked after them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StepApproved {
+    /// In which submission.
+    pub submission: u32,
+    /// At which step.
+    pub step: u32,
+    /// Who decided.
+    pub decided_by: PersonId,
+    /// What they added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+}
+
+/// It was approved without asking anybody, because the policy says so of such an amount.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AutoApproved {
+    /// In which submission.
+    pub submission: u32,
+    /// The policy that says so.
+    pub policy_version: u32,
+}
+
+/// Somebody in whose name it was decided says that it was not them: it is submitted anew, and asked for anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Reopened {
+    /// The number of the submission that begins.
+    pub submission: u32,
+    /// The policy it is judged by, as the submission before.
+    pub policy_version: u32,
+    /// At which step of the submission before the decision stood.
+    pub step: u32,
+    /// In whose name it was decided.
+    pub disowned_by: PersonId,
 }
 
 /// The last approver said yes.
@@ -425,6 +518,11 @@ pub enum ExpenseChange {
     Edited(Edited),
     Submitted(Submitted),
     ApprovalRequested(ApprovalRequested),
+    ApprovalReassigned(ApprovalReassigned),
+    ApprovalReminded(ApprovalReminded),
+    StepApproved(StepApproved),
+    AutoApproved(AutoApproved),
+    Reopened(Reopened),
     Approved(Approved),
     Rejected(Rejected),
     ChangesRequested(ChangesRequested),

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 /// Why a text is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a {kind} id; it has the form {form}")]
+#[error("`{text}` is no {kind} id; it has the form {form}")]
 pub struct IdError {
     text: String,
     kind: &'static str,
@@ -115,6 +115,10 @@ typed_id!(
 typed_id!(
     /// An export.
     ExportId, "expt", "export"
+);
+typed_id!(
+    /// What one person gets one mail about: approval steps that arrived together.
+    BatchId, "bat", "batch"
 );
 
 /// A person: the `sub` claim of the user pool, a UUID with hyphens.

@@ -26,16 +26,17 @@ pub use budget::{BudgetEvent, BudgetLimit, BudgetPeriod, BudgetState, BudgetThre
 pub use catalogue::{EventBody, EventType, SOURCE, schemas};
 pub use envelope::{Actor, Cause, CorrelationId, Event, EventError, EventId, Metadata, Subject, SubjectType};
 pub use expense::{
-    ApprovalRequested, Approved, Category, ChangesRequested, Deleted, Drafted, DuplicatesDismissed, Edited,
-    ExpenseChange, ExpenseDetails, ExpenseEvent, ExpenseState, ExpenseStatus, PaidBy, ReceiptAttached, ReceiptDetached,
-    Reimbursed, Rejected, Split, SplitUndone, SplitUp, SubmissionExpired, Submitted, Withdrawn,
+    ApprovalReassigned, ApprovalReminded, ApprovalRequested, Approved, AutoApproved, Category, ChangesRequested,
+    Deleted, Drafted, DuplicatesDismissed, Edited, ExpenseChange, ExpenseDetails, ExpenseEvent, ExpenseState,
+    ExpenseStatus, PaidBy, ReassignmentReason, ReceiptAttached, ReceiptDetached, Reimbursed, Rejected, Reopened, Split,
+    SplitUndone, SplitUp, StepApproved, SubmissionExpired, Submitted, Withdrawn,
 };
-pub use ids::{ExpenseId, ExportId, IdError, PersonId, ReceiptId, ReportId, SubmissionId};
+pub use ids::{BatchId, ExpenseId, ExportId, IdError, PersonId, ReceiptId, ReportId, SubmissionId};
 pub use money::{Currency, Money, MoneyError};
 pub use person::{Delegation, PersonEvent, PersonState, Role};
 pub use policy::{
     AgeRule, CategoryLimit, CurrencyRule, FutureRule, PolicyEvent, PolicyFinding, PolicyRule, PolicyState, ReceiptRule,
-    Severity,
+    SecondLevel, Severity,
 };
 pub use rates::{Conversion, DayRates, ExchangeRate, RateError, RatesEvent};
 pub use receipt::{

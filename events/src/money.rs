@@ -3,7 +3,7 @@
 use std::{borrow::Cow, cmp::Ordering, fmt, str::FromStr};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 /// Why something is not money.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,9 +22,15 @@ pub enum MoneyError {
 }
 
 /// An ISO 4217 currency, written as its three-letter code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Currency(iso_currency::Currency);
+
+impl<'de> Deserialize<'de> for Currency {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
 
 impl Currency {
     /// The euro.
@@ -198,6 +204,29 @@ mod tests {
                 let decimals = money.to_decimal().split_once('.').map_or(0, |(_, decimals)| decimals.len());
                 assert_eq!(decimals, currency.exponent() as usize, "{money}");
             }
+        }
+    }
+
+    /// The minor units of ISO 4217, list one, that are not two. A text form that is read as it was
+    /// written says nothing of where its dot belongs.
+    #[test]
+    fn the_exponents_are_those_of_the_standard() {
+        let none = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF";
+        // Without a minor unit at all: precious metals, units of account, and codes that are no money.
+        let not_applicable = "XAG XAU XBA XBB XBC XBD XDR XPD XPT XSU XTS XUA XXX";
+        let (three, four) = ("BHD IQD JOD KWD LYD OMR TND", "CLF UYW");
+        for currency in every_currency() {
+            let is_in = |list: &str| list.split(' ').any(|code| code == currency.code());
+            let expected = match currency {
+                _ if is_in(none) || is_in(not_applicable) => 0,
+                _ if is_in(three) => 3,
+                _ if is_in(four) => 4,
+                _ => 2,
+            };
+            assert_eq!(currency.exponent(), expected, "{currency}");
+        }
+        for code in [none, not_applicable, three, four].into_iter().flat_map(|list| list.split(' ')) {
+            assert!(code.parse::<Currency>().is_ok(), "{code} is known");
         }
     }
 

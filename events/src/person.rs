@@ -52,6 +52,9 @@ pub struct PersonState {
     pub locale: Option<String>,
     /// Whether they may use Slipstream at all.
     pub active: bool,
+    /// Whether mail to them came back, so that nobody waits for an answer to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mail_undeliverable: bool,
 }
 
 /// Data of a person event: the profile after the change.

@@ -71,6 +71,27 @@ pub struct CurrencyRule {
     pub severity: Severity,
 }
 
+/// Who is asked at the second level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SecondLevel {
+    /// Somebody in finance.
+    #[default]
+    Finance,
+    /// The manager of the submitter's manager.
+    ManagersManager,
+}
+
+const DAY_SECONDS: u64 = 24 * 60 * 60;
+
+const fn usual_reminder() -> u64 {
+    2 * DAY_SECONDS
+}
+
+const fn usual_escalation() -> u64 {
+    4 * DAY_SECONDS
+}
+
 /// One version of the policy. A submission keeps the version it began with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PolicyState {
@@ -78,6 +99,12 @@ pub struct PolicyState {
     pub version: u32,
     /// How long an approver has to decide before the submission goes back to its owner.
     pub decision_due_seconds: u64,
+    /// After how long an approver who has not answered is reminded; two days unless said otherwise.
+    #[serde(default = "usual_reminder")]
+    pub reminder_after_seconds: u64,
+    /// After how long the next one up is asked instead; four days unless said otherwise.
+    #[serde(default = "usual_escalation")]
+    pub escalation_after_seconds: u64,
     /// From which amount on a receipt is needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt_required_from: Option<ReceiptRule>,
@@ -99,13 +126,18 @@ pub struct PolicyState {
     /// From which amount on a second approver is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second_level_from: Option<Money>,
+    /// Who that is.
+    #[serde(default)]
+    pub second_level: SecondLevel,
 }
 
 impl Default for PolicyState {
     fn default() -> Self {
         Self {
             version: 0,
-            decision_due_seconds: 14 * 24 * 60 * 60,
+            decision_due_seconds: 14 * DAY_SECONDS,
+            reminder_after_seconds: usual_reminder(),
+            escalation_after_seconds: usual_escalation(),
             receipt_required_from: None,
             category_limits: Vec::new(),
             max_age: None,
@@ -113,6 +145,7 @@ impl Default for PolicyState {
             allowed_currencies: None,
             auto_approve_below: None,
             second_level_from: None,
+            second_level: SecondLevel::default(),
         }
     }
 }

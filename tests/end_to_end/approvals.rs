@@ -6,7 +6,8 @@ use serde_json::json;
 use slipstream_local::{Deployment, Mail, wait};
 
 use crate::harness::{
-    DEADLINE, draft, execution_status, execution_succeeds, history, newcomer, request, requests, submitted, sweep,
+    DEADLINE, draft, execution_status, execution_succeeds, history, newcomer, request, request_of, requests, submitted,
+    sweep,
 };
 
 pub async fn rejected_with_a_reason(world: &Deployment) -> Result<()> {
@@ -128,12 +129,7 @@ pub async fn a_withdrawal_ends_the_approval(world: &Deployment) -> Result<()> {
 
     session.edit(&id, &json!({ "note": "now complete" })).await?;
     session.submit(&id).await?;
-    let second = |mail: &Mail| {
-        slipstream_local::demo::is_request(mail, &id)
-            && slipstream_local::demo::request_link(mail).is_some_and(|link| link.contains(&format!("{id}.2.1.")))
-    };
-    let mail = world.mailbox().wait_for_mail("the second submission's mail", DEADLINE, second).await?;
-    let link = slipstream_local::demo::request_link(&mail).context("a link")?;
+    let (_, link) = request_of(world, &format!("{id}.2.1."), |_| true).await?;
     let page = session.client.open_link(&link).await?;
     session.client.decide(&page, "approve", "").await?.expect(200)?;
     session.wait_for_status(&id, "approved", DEADLINE).await?;

@@ -117,14 +117,27 @@ pub async fn upload(session: &Session, bytes: &[u8], media_type: &str) -> Result
     session.wait_for_receipt(&announcement.receipt_id, DEADLINE).await
 }
 
-/// The mail that asks for a decision on the expense, and its link.
+/// The mail that asks for a decision on the expense, and the link to decide on it.
 pub async fn request(world: &Deployment, expense: &str) -> Result<(Mail, String)> {
-    let mail = world
-        .mailbox()
-        .wait_for_mail("the mail that asks for a decision", DEADLINE, |mail| demo::is_request(mail, expense))
-        .await?;
-    let link = demo::request_link(&mail).context("the mail has a link")?;
-    Ok((mail, link))
+    request_of(world, &format!("{expense}.1.1."), |_| true).await
+}
+
+/// The mail that asks for this step (`<submission>.<step>.`), of those that are `wanted`, and the link to decide on it.
+/// What arrives together comes as one mail, so that the link may be one of a list's.
+pub async fn request_of(world: &Deployment, step: &str, wanted: impl Fn(&Mail) -> bool) -> Result<(Mail, String)> {
+    let expense = step.split('.').next().unwrap_or_default();
+    let client = world.client()?;
+    wait::until("the mail that asks for a decision", DEADLINE, async || {
+        let mails = world.mailbox().list().await?;
+        for mail in mails.into_iter().filter(|mail| demo::is_request(mail, expense) && wanted(mail)) {
+            let link = demo::link_to(&client, &mail, expense).await;
+            if let Some(link) = link.ok().filter(|link| link.contains(&format!("/{step}"))) {
+                return Ok(Some((mail, link)));
+            }
+        }
+        Ok(None)
+    })
+    .await
 }
 
 /// How many mails ask for a decision on the expense.

@@ -125,6 +125,74 @@ pub async fn who_leaves_is_out_at_once_and_may_return(world: &Deployment) -> Res
     Ok(())
 }
 
+pub async fn two_administrators_who_remove_each_other_leave_one(world: &Deployment) -> Result<()> {
+    let first = world.session("administrator").await?;
+    let newcomer = newcomer(world).await?;
+    let path = |session: &Session| format!("/people/{}", session.person_id);
+    let (roles, none) = (json!({ "roles": ["administrator"] }), json!({ "roles": [] }));
+    first.put(&path(&newcomer), &roles).await?.expect(200)?;
+    let second = again(world, &newcomer).await?;
+    for round in 0..4 {
+        let (own, others) = (path(&first), path(&second));
+        let (one, other) = tokio::try_join!(first.put(&others, &none), second.put(&own, &none))?;
+        let (winner, loser, refused) = match (one.status, other.status) {
+            (200, _) => (&first, &second, other),
+            (_, 200) => (&second, &first, one),
+            _ => anyhow::bail!("round {round}: {} and {}", one.body, other.body),
+        };
+        // Who was slower is told so, or was no administrator any more.
+        ensure!([403, 409].contains(&refused.status), "round {round}: {} {}", refused.status, refused.body);
+        // Whoever is left is one after the next sign-in, too: a token lives an hour only.
+        let left = again(world, winner).await?;
+        let me = left.get("/me").await?.expect(200)?;
+        ensure!(me["roles"] == roles["roles"], "round {round}: {me}");
+        left.put(&path(loser), &roles).await?.expect(200)?;
+    }
+    first.put(&path(&second), &none).await?.expect(200)?;
+    let me = again(world, &first).await?.get("/me").await?.expect(200)?;
+    ensure!(me["roles"] == roles["roles"], "the world has its administrator again: {me}");
+    Ok(())
+}
+
+pub async fn an_account_that_did_not_follow_does_so_later(world: &Deployment) -> Result<()> {
+    let administrator = world.session("administrator").await?;
+    let session = newcomer(world).await?;
+    administrator
+        .put(&format!("/people/{}", session.person_id), &json!({ "roles": ["finance"] }))
+        .await?
+        .expect(200)?;
+    let finance = again(world, &session).await?;
+    // As a death leaves it between the profile, which has lost the role, and the account.
+    let key = json!({ "PK": {"S": format!("PERSON#{}", session.person_id)}, "SK": {"S": "PROFILE"} }).to_string();
+    let update = "SET #roles = :none, account_behind = :true REMOVE GSI1PK, GSI1SK";
+    let table = world.output("TableName")?;
+    world
+        .aws(&[
+            "dynamodb",
+            "update-item",
+            "--table-name",
+            table,
+            "--key",
+            &key,
+            "--update-expression",
+            update,
+            "--expression-attribute-names",
+            r##"{"#roles": "roles"}"##,
+            "--expression-attribute-values",
+            r#"{":none": {"L": []}, ":true": {"BOOL": true}}"#,
+        ])
+        .await?;
+    ensure!(finance.get("/people").await?.status == 403, "the role ended with the profile");
+    let newer = again(world, &session).await?;
+    let groups = async || pool(world, "AdminListGroupsForUser", json!({ "Username": session.person_id })).await;
+    ensure!(groups().await?["Groups"] == json!([]), "`GET /me` lets the account follow: {}", groups().await?);
+    for token in [&finance, &newer] {
+        let me = token.get("/me").await?.expect(200)?;
+        ensure!(me["roles"] == json!([]), "no token brings the role back: {me}");
+    }
+    Ok(())
+}
+
 pub async fn the_directory_is_taken_over_at_the_first_sign_in(world: &Deployment) -> Result<()> {
     let administrator = world.session("administrator").await?;
     let (known, report, chief) = (newcomer(world).await?, address("rita.report"), address("carl.chief"));

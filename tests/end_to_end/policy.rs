@@ -65,6 +65,82 @@ pub async fn a_policy_has_versions_that_stay(world: &Deployment) -> Result<()> {
     Ok(())
 }
 
+/// What the policy says is on the draft, and a submission is held to the policy of its moment, not of the draft's.
+pub async fn a_submission_is_held_to_the_policy_of_its_moment(world: &Deployment) -> Result<()> {
+    let finance = world.session("finance").await?;
+    let session = newcomer(world).await?;
+    let before = finance.get("/policy").await?.expect(200)?;
+    let euros = |minor_units: i64| json!({"minor_units": minor_units, "currency": "EUR"});
+    let set = async |per_item: i64| -> Result<Value> {
+        let limit = json!({"category": "communication", "per_item": euros(per_item), "severity": "blocks"});
+        let policy = json!({
+            "decision_due_seconds": before["decision_due_seconds"], "category_limits": [limit],
+            "receipt_required_from": {"amount": euros(2500), "severity": "warns"},
+            "future_dates": {"severity": "blocks"},
+        });
+        finance.put("/policy", &policy).await?.expect(200)
+    };
+    let draft = async |date: &str, minor_units: i64, currency: &str| -> Result<Value> {
+        let amount = json!({"minor_units": minor_units, "currency": currency});
+        let details = json!({"merchant": "Telco", "date": date, "category": "communication", "amount": amount});
+        session.post("/expenses", &json!({ "details": details })).await?.expect(201)
+    };
+    let rules = |expense: &Value| -> Vec<String> {
+        let findings = expense["findings"].as_array().cloned().unwrap_or_default();
+        findings.iter().map(|found| format!("{} {}", found["rule"], found["severity"]).replace('"', "")).collect()
+    };
+
+    set(5000).await?;
+    let expense = draft("2019-07-01", 4500, "EUR").await?;
+    ensure!(rules(&expense) == ["receipt_required warns"], "{expense}");
+    let id = expense["id"].as_str().context("an id")?;
+    let report = session.post("/reports", &json!({"title": "Phone", "expenses": [id]})).await?.expect(201)?;
+
+    // Finance lowers the limit between the draft and its submission.
+    set(4000).await?;
+    let shown = session.expense(id).await?;
+    ensure!(rules(&shown) == ["receipt_required warns", "item_limit blocks"], "{shown}");
+    let refused = session.post(&format!("/expenses/{id}/submit"), &json!({})).await?;
+    ensure!(refused.status == 422 && problem(&refused) == "policy", "{}", refused.body);
+    ensure!(fields(&refused) == ["amount"] && refused.body.contains("at most 40.00 EUR"), "{}", refused.body);
+    let path = format!("/reports/{}", report["id"].as_str().context("an id")?);
+    let refused = session.post(&format!("{path}/submit"), &json!({})).await?;
+    ensure!(refused.status == 422 && problem(&refused) == "policy", "{}", refused.body);
+    ensure!(fields(&refused) == [format!("expenses/{id}/amount")], "{}", refused.body);
+
+    let edited = session.edit(id, &json!({"amount": euros(4000)})).await?;
+    ensure!(rules(&edited) == ["receipt_required warns"], "the limit itself is within it: {edited}");
+    session.submit(id).await?;
+    // What it was submitted with stays, whatever finance sets then; the approver is told.
+    set(1).await?;
+    ensure!(rules(&session.expense(id).await?) == ["receipt_required warns"], "as it was submitted");
+    let (mail, _) = request(world, id).await?;
+    ensure!(mail.text.as_deref().is_some_and(|text| text.contains("A receipt is needed from 25.00 EUR")), "{mail:?}");
+
+    // Another currency by the rates of the last day before a Sunday; without rates the limit is not silently passed.
+    set(4000).await?;
+    let rates = "Date,USD,\n2018-06-01,1.1658,\n".to_owned();
+    finance.call(Method::PUT, "/exchange-rates", &[("content-type", "text/csv")], rates).await?.expect(200)?;
+    let within = draft("2018-06-03", 4663, "USD").await?;
+    let conversion = json!({
+        "amount": euros(4000), "rate": "1.1658", "base": "EUR", "quote": "USD", "date": "2018-06-01", "source": "ECB",
+    });
+    ensure!(within["converted"] == conversion && rules(&within) == ["receipt_required warns"], "{within}");
+    let over = draft("2018-06-03", 4665, "USD").await?;
+    ensure!(rules(&over) == ["receipt_required warns", "item_limit blocks"], "{over}");
+    let unknown = draft("2018-08-03", 4665, "USD").await?;
+    ensure!(unknown["converted"].is_null() && rules(&unknown) == ["no_exchange_rate warns"], "{unknown}");
+    let refund = draft("2018-08-03", -4665, "USD").await?;
+    ensure!(rules(&refund) == [""; 0], "a refund is within every limit: {refund}");
+    let future = draft("2999-12-31", 100, "EUR").await?;
+    ensure!(rules(&future) == ["future_date blocks"], "{future}");
+
+    let mut restored = before.clone();
+    restored.as_object_mut().context("an object")?.remove("version");
+    finance.put("/policy", &restored).await?.expect(200)?;
+    Ok(())
+}
+
 pub async fn rates_loaded_twice_change_nothing(world: &Deployment) -> Result<()> {
     let finance = world.session("finance").await?;
     let employee = world.session("employee").await?;
@@ -142,21 +218,30 @@ pub async fn a_budget_tells_of_each_threshold_once(world: &Deployment) -> Result
     let current = &shown.context("the budget is listed")?["current"];
     ensure!(current["used"]["minor_units"] == 10_500 && current["percent"] == 105, "{current}");
 
-    // Neither another budget nor a replay of everything tells again.
+    // A budget that is raised tells of itself; set back, it has told already, and so says a replay of everything.
     let year = Timestamp::now().to_zoned(TimeZone::UTC).date().year();
-    let event = format!("BUDGET#training:{year}:80");
+    let event = format!("BUDGET#training:{year}:10000-EUR:80");
     let first = item(world, "TableName", &event, "EVENT#0000000001").await?.context("the threshold has its event")?;
-    let changed = finance.put("/budgets/training", &budget(9000, "EUR")).await?.expect(200)?;
+    let mails = async |percent: &str| -> Result<usize> {
+        let told = told(percent);
+        Ok(world.mailbox().list().await?.iter().filter(|mail| told(mail)).count())
+    };
+    finance.put("/budgets/training", &budget(12_000, "EUR")).await?.expect(200)?;
+    wait::until(
+        "the mail at 80 % of the raised budget",
+        DEADLINE,
+        async || Ok((mails("80").await? == 2).then_some(())),
+    )
+    .await?;
+    let changed = finance.put("/budgets/training", &budget(10_000, "EUR")).await?.expect(200)?;
     let version = changed["version"].as_u64().context("a budget has a version")?;
     let name = replay(world).await?;
     meets(world, "projections", &name, &format!("expense/{expense}/4"), "summed up").await?;
-    meets(world, "projections", &name, &format!("budget/training/{}", version - 1), "summed up").await?;
-    meets(world, "notifications", &name, &format!("budget/training:{year}:100/1"), "sent before").await?;
-    let mails = world.mailbox().list().await?;
-    for percent in ["80", "100"] {
-        let told = told(percent);
-        ensure!(mails.iter().filter(|mail| told(mail)).count() == 1, "one mail at {percent} %");
+    meets(world, "projections", &name, &format!("budget/training/{version}"), "summed up").await?;
+    for told in ["10000-EUR:100", "12000-EUR:80"] {
+        meets(world, "notifications", &name, &format!("budget/training:{year}:{told}/1"), "sent before").await?;
     }
+    ensure!((mails("80").await?, mails("100").await?) == (2, 1), "one mail for each amount and threshold");
     ensure!(item(world, "TableName", &event, "EVENT#0000000001").await? == Some(first), "the same event");
 
     let gone = async || finance.delete("/budgets/training").await;

@@ -99,12 +99,13 @@ pub async fn the_same_upload_twice_is_one_receipt_and_one_expense(world: &Deploy
     Ok(())
 }
 
-async fn sqs(world: &Deployment, operation: &str, input: Value) -> Result<Value> {
+/// Calls the queue service.
+pub async fn sqs(world: &Deployment, operation: &str, input: Value) -> Result<Value> {
     world.account.call("sqs", &format!("AmazonSQS.{operation}"), &input).await
 }
 
 /// Waits until a queue holds nothing, neither visible nor being worked on.
-async fn drained(world: &Deployment, queue: &str) -> Result<()> {
+pub async fn drained(world: &Deployment, queue: &str) -> Result<()> {
     let url = world.output(queue)?;
     wait::until(&format!("{queue} to be empty"), DEADLINE, async || {
         let answer = sqs(world, "GetQueueAttributes", json!({ "QueueUrl": url, "AttributeNames": ["All"] })).await?;

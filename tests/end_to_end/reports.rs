@@ -102,7 +102,9 @@ pub async fn one_mail_asks_for_a_report_and_all_of_it_is_approved(world: &Deploy
     }
     let unconfirmed = press(&page.url, &[("decision", "approve_all")]).await?;
     ensure!(unconfirmed.0 == 422 && unconfirmed.1.contains("tick"), "{}", unconfirmed.1);
-    ensure!(press(&page.url, &[("decision", "reject"), ("confirm", "yes")]).await?.0 == 422, "only one button");
+    for fields in [[("decision", "reject"), ("confirm", "yes")], [("decision", "reject_all"), ("confirm", "yes")]] {
+        ensure!(press(&page.url, &fields).await?.0 == 422, "neither one alone nor without a reason: {fields:?}");
+    }
     ensure!(session.expense(&first).await? == before, "neither looking nor half a form changes anything");
     let link = page.url.as_str();
     let (prefix, secret) = link.rsplit_once('.').context("a link has a secret")?;
@@ -163,6 +165,96 @@ pub async fn one_of_a_report_is_rejected_by_itself(world: &Deployment) -> Result
         session.wait_for_status(expense, "approved", DEADLINE).await?;
     }
     ensure!(mails_of(world, &id).await? == 1, "one mail asked for the report");
+    Ok(())
+}
+
+/// All that wait are decided together while their owner takes one back, and sent back together after that.
+pub async fn a_report_is_decided_while_its_owner_withdraws(world: &Deployment) -> Result<()> {
+    let session = newcomer(world).await?;
+    let mut expenses = Vec::new();
+    for number in 0..4 {
+        expenses.push(draft(&session, &format!("Stall {number}"), 100 + number).await?);
+    }
+    let id = report(&session, "Market", &expenses.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+    submit(&session, &id).await?;
+    let (_, page) = asked(world, &session, &id).await?;
+    // The one that is decided last.
+    let last = expenses.iter().max().context("an expense")?;
+    let path = format!("/expenses/{last}/withdraw");
+    let nothing = json!({});
+    let ((status, body), withdrawn) = tokio::try_join!(press(&page.url, &ALL), session.post(&path, &nothing))?;
+    let count = body.matches("Approved now").count();
+    let stands = session.expense(last).await?["status"].clone();
+    match withdrawn.status {
+        200 => ensure!(stands == "draft" && count == 3, "{stands}, {count}: {body}"),
+        409 => ensure!(stands == "approved" && count == 4, "{stands}, {count}: {body}"),
+        _ => anyhow::bail!("{}", withdrawn.body),
+    }
+    ensure!(status == 200, "{status}: {body}");
+    for expense in expenses.iter().filter(|expense| *expense != last) {
+        session.wait_for_status(expense, "approved", DEADLINE).await?;
+    }
+
+    let others = [draft(&session, "Fair", 700).await?, draft(&session, "Booth", 800).await?];
+    let id = report(&session, "Fair", &[&others[0], &others[1]]).await?;
+    submit(&session, &id).await?;
+    let (_, page) = asked(world, &session, &id).await?;
+    let fields = [("decision", "request_changes_all"), ("confirm", "yes"), ("comment", "Which cost centre?")];
+    let (status, body) = press(&page.url, &fields).await?;
+    ensure!(status == 200 && body.matches("Sent back now").count() == 2, "{status}: {body}");
+    for expense in &others {
+        session.wait_for_status(expense, "changes_requested", DEADLINE).await?;
+        session.edit(expense, &json!({ "cost_centre": "4711" })).await?;
+    }
+    // Submitted together once more: another submission, another mail, and both are rejected together.
+    submit(&session, &id).await?;
+    let (_, page) = asked(world, &session, &format!("{id}.2")).await?;
+    let fields = [("decision", "reject_all"), ("confirm", "yes"), ("comment", "No fairs")];
+    let (status, body) = press(&page.url, &fields).await?;
+    ensure!(status == 200 && body.matches("Rejected now").count() == 2, "{status}: {body}");
+    for expense in &others {
+        session.wait_for_status(expense, "rejected", DEADLINE).await?;
+    }
+    let decided = session.get(&format!("/reports/{id}")).await?.expect(200)?;
+    ensure!(decided["status"] == "decided" && decided["totals"][0]["owed"]["minor_units"] == 0, "{decided}");
+    Ok(())
+}
+
+/// Drafts join and leave while the report is submitted: each is part of the submission or still a draft, and what the
+/// submission names is what was submitted.
+pub async fn drafts_that_come_and_go_while_a_report_is_submitted(world: &Deployment) -> Result<()> {
+    let session = newcomer(world).await?;
+    for round in 0..4 {
+        let mut drafts = Vec::new();
+        for number in 0..6 {
+            drafts.push(draft(&session, &format!("Round {round}.{number}"), 100).await?);
+        }
+        let id = report(&session, "In a hurry", &drafts[..3].iter().map(String::as_str).collect::<Vec<_>>()).await?;
+        let mut moves = tokio::task::JoinSet::new();
+        for (number, expense) in drafts.iter().enumerate().skip(2) {
+            let (session, expense) = (session.clone(), expense.clone());
+            let change = json!({ "details": { "report": (number > 2).then_some(&id) } });
+            moves.spawn(async move { session.patch(&format!("/expenses/{expense}"), &change).await });
+        }
+        let submitted = submit(&session, &id).await?;
+        while let Some(answer) = moves.join_next().await {
+            let answer = answer??;
+            // 409: it was submitted already, or others were faster every time.
+            ensure!([200, 409].contains(&answer.status), "{}", answer.body);
+        }
+        let named: Vec<&str> =
+            submitted["expenses"].as_array().context("expenses")?.iter().filter_map(|e| e["id"].as_str()).collect();
+        ensure!(named.contains(&drafts[0].as_str()) && named.contains(&drafts[1].as_str()), "{submitted}");
+        let shown = session.get(&format!("/reports/{id}")).await?.expect(200)?;
+        for expense in &drafts {
+            let now = session.expense(expense).await?;
+            let is_in =
+                shown["expenses"].as_array().is_some_and(|all| all.iter().any(|one| one["id"] == expense.as_str()));
+            ensure!(is_in == (now["details"]["report"] == id.as_str()), "the report and the expense agree: {now}");
+            let expected = if named.contains(&expense.as_str()) { "submitted" } else { "draft" };
+            ensure!(now["status"] == expected, "round {round}: {expected}, but {now}");
+        }
+    }
     Ok(())
 }
 
@@ -236,7 +328,7 @@ pub async fn a_report_holds_forty_expenses_however_many_join_at_once(world: &Dep
     let first: Vec<_> = drafts[..24].iter().map(String::as_str).collect();
     let id = report(&session, "Festival", &first).await?;
     let mut joining = tokio::task::JoinSet::new();
-    for expense in drafts[24..].to_vec() {
+    for expense in drafts.split_off(24) {
         let (session, id) = (session.clone(), id.clone());
         joining.spawn(async move {
             let change = json!({ "details": { "report": id } });

@@ -179,6 +179,8 @@ pub async fn a_replay_changes_nothing(world: &Deployment) -> Result<()> {
     execution_succeeds(world, &id, 1).await?;
     let told = |mail: &slipstream_local::Mail| mail.mentions(&id) && mail.subject.starts_with("Expense approved");
     world.mailbox().wait_for_mail("the mail that tells the owner", DEADLINE, told).await?;
+    let confirmed = |mail: &slipstream_local::Mail| mail.mentions(&id) && mail.subject.starts_with("You ");
+    world.mailbox().wait_for_mail("the mail that confirms it to the decider", DEADLINE, confirmed).await?;
     let spend = format!("SPEND#{}", session.person_id);
     let summed = wait::until("the spend to be summed up", DEADLINE, async || {
         let sums = item(world, "ProjectionsTableName", &spend, "2026-03#meals#EUR").await?;

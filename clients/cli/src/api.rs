@@ -128,7 +128,7 @@ impl Api {
     /// # Errors
     /// When nobody is signed in to this service.
     pub(crate) fn open(profile: Profile, service: Service) -> Outcome<Self> {
-        let login = format!("slip login{}", profile.option());
+        let login = profile.login();
         let tokens =
             profile.tokens()?.ok_or_else(|| Failure::not_signed_in(format!("nobody is signed in: {login}")))?;
         if tokens.api_url != service.api_url || tokens.client_id != service.client_id {
@@ -146,7 +146,7 @@ impl Api {
         let ends = tokens.expires_at.duration_since(Timestamp::now()) < SPARE;
         if ends || refused == Some(tokens.id_token.as_str()) {
             let cognito = Cognito { http: &self.http, service: &self.service };
-            *tokens = cognito.refresh(&tokens).await?;
+            *tokens = cognito.refresh(&tokens, &self.profile.login()).await?;
             self.profile.keep_tokens(&tokens)?;
         }
         Ok(tokens.id_token.clone())
@@ -173,7 +173,9 @@ impl Api {
                     continue;
                 }
                 Ok(answer) => {
-                    let failure = Failure::of_answer(answer.status, &answer.body, answer.header("x-correlation-id"));
+                    let correlation_id = answer.header("x-correlation-id");
+                    let login = self.profile.login();
+                    let failure = Failure::of_answer(answer.status, &answer.body, correlation_id, &login);
                     if !may_repeat(answer.status) {
                         return Err(failure);
                     }

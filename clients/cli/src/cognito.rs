@@ -47,6 +47,7 @@ struct Refusal {
 impl Refusal {
     fn failure(self) -> Failure {
         let failed = |message: &str| Failure::not_signed_in(message.to_owned());
+        let refused = |message: &str| Failure::refused(message.to_owned());
         match self.kind.as_str() {
             "NotAuthorizedException" if self.message.contains("disabled") => {
                 failed("this account is disabled: ask an administrator")
@@ -54,17 +55,39 @@ impl Refusal {
             "NotAuthorizedException" if self.message.contains("attempts") => {
                 failed("too many wrong passwords: wait a few minutes and sign in again")
             }
+            "NotAuthorizedException" if self.message.contains("CONFIRMED") => {
+                refused("this sign-up is finished already: slip login, or slip reset-password")
+            }
             "NotAuthorizedException" | "UserNotFoundException" => {
                 failed("the address or the password is wrong (or nobody has signed up with this address)")
             }
             "UserNotConfirmedException" => {
-                failed("the sign-up is not confirmed: enter the code from the mail first (user guide, Signing up)")
+                failed("the sign-up is not finished: slip sign-up ADDRESS --code CODE, with the code from the mail")
             }
-            "PasswordResetRequiredException" => failed("an administrator asks for a new password: reset it first"),
+            "PasswordResetRequiredException" => {
+                failed("an administrator asks for a new password: slip reset-password ADDRESS")
+            }
+            "UsernameExistsException" | "AliasExistsException" => {
+                refused("there is an account with this address already: slip login, or slip reset-password")
+            }
+            "CodeMismatchException" => refused("this is not the code: take the one from the latest mail"),
+            "ExpiredCodeException" => {
+                refused("the code holds no longer: have another one mailed (sign-up --resend, reset-password)")
+            }
+            "InvalidPasswordException" => Failure::refused(format!("the new password: {}", self.message)),
+            // What our own trigger says stands behind Cognito's words.
+            "UserLambdaValidationException" => {
+                let (_, said) = self.message.rsplit_once(" with error ").unwrap_or(("", &self.message));
+                Failure::refused(said)
+            }
+            "InvalidParameterException" => Failure::refused(self.message),
             "ResourceNotFoundException" => {
                 Failure::usage("there is no such user pool client: check --client-id and --user-pool-id")
             }
-            "TooManyRequestsException" | "LimitExceededException" | "InternalErrorException" => {
+            "TooManyRequestsException"
+            | "LimitExceededException"
+            | "InternalErrorException"
+            | "CodeDeliveryFailureException" => {
                 Failure::unavailable(format!("Cognito: {}; wait a moment and repeat", self.message))
             }
             _ => Failure::new(Exit::NotSignedIn, format!("Cognito refuses: {} ({})", self.message, self.kind)),
@@ -127,28 +150,73 @@ impl Cognito<'_> {
             "Session": session,
             "ChallengeResponses": { "USERNAME": username, "NEW_PASSWORD": password },
         });
-        let answer =
-            self.call("RespondToAuthChallenge", input).await?.map_err(|refusal| match refusal.kind.as_str() {
-                "InvalidPasswordException" => Failure::refused(format!("the new password: {}", refusal.message)),
-                _ => refusal.failure(),
-            })?;
+        let answer = self.call("RespondToAuthChallenge", input).await?.map_err(Refusal::failure)?;
         self.step(&answer)
     }
 
-    /// A new ID token for the refresh token.
+    /// A new ID token for the refresh token; `login` is how one signs in anew.
     ///
     /// # Errors
     /// When it holds no longer, or was revoked.
-    pub(crate) async fn refresh(&self, tokens: &Tokens) -> Outcome<Tokens> {
+    pub(crate) async fn refresh(&self, tokens: &Tokens, login: &str) -> Outcome<Tokens> {
         let input = json!({
             "AuthFlow": "REFRESH_TOKEN_AUTH",
             "AuthParameters": { "REFRESH_TOKEN": tokens.refresh_token },
         });
         let answer = self.call("InitiateAuth", input).await?.map_err(|refusal| match refusal.kind.as_str() {
-            "NotAuthorizedException" => Failure::not_signed_in("the sign-in has ended: sign in again with slip login"),
+            "NotAuthorizedException" => Failure::not_signed_in(format!("the sign-in has ended: {login}")),
             _ => refusal.failure(),
         })?;
         self.tokens(&answer, Some(&tokens.refresh_token))
+    }
+
+    /// Makes an account, and has a code mailed.
+    ///
+    /// # Errors
+    /// When Cognito refuses: the address is taken or not of the company, or the password is too weak.
+    pub(crate) async fn sign_up(&self, email: &str, name: Option<&str>, password: &str) -> Outcome {
+        let attribute = |name: &str, value: &str| json!({ "Name": name, "Value": value });
+        let attributes: Vec<Value> =
+            [attribute("email", email)].into_iter().chain(name.map(|name| attribute("name", name))).collect();
+        let input = json!({ "Username": email, "Password": password, "UserAttributes": attributes });
+        self.act("SignUp", input).await
+    }
+
+    /// Has another code mailed.
+    ///
+    /// # Errors
+    /// When Cognito refuses.
+    pub(crate) async fn resend_code(&self, email: &str) -> Outcome {
+        self.act("ResendConfirmationCode", json!({ "Username": email })).await
+    }
+
+    /// Finishes a sign-up by the mailed code.
+    ///
+    /// # Errors
+    /// When it is not the code.
+    pub(crate) async fn confirm_sign_up(&self, email: &str, code: &str) -> Outcome {
+        self.act("ConfirmSignUp", json!({ "Username": email, "ConfirmationCode": code })).await
+    }
+
+    /// Has a code for a new password mailed.
+    ///
+    /// # Errors
+    /// When Cognito refuses.
+    pub(crate) async fn forgot_password(&self, email: &str) -> Outcome {
+        self.act("ForgotPassword", json!({ "Username": email })).await
+    }
+
+    /// Sets a new password by the mailed code.
+    ///
+    /// # Errors
+    /// When it is not the code, or the password is too weak.
+    pub(crate) async fn reset_password(&self, email: &str, code: &str, password: &str) -> Outcome {
+        let input = json!({ "Username": email, "ConfirmationCode": code, "Password": password });
+        self.act("ConfirmForgotPassword", input).await
+    }
+
+    async fn act(&self, operation: &str, input: Value) -> Outcome {
+        self.call(operation, input).await?.map(drop).map_err(Refusal::failure)
     }
 
     /// Ends a refresh token and all that came of it.
@@ -156,8 +224,7 @@ impl Cognito<'_> {
     /// # Errors
     /// When Cognito cannot be told.
     pub(crate) async fn revoke(&self, tokens: &Tokens) -> Outcome {
-        let answer = self.call("RevokeToken", json!({ "Token": tokens.refresh_token })).await?;
-        answer.map(drop).map_err(Refusal::failure)
+        self.act("RevokeToken", json!({ "Token": tokens.refresh_token })).await
     }
 
     fn step(&self, answer: &Value) -> Outcome<Step> {

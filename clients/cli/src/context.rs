@@ -121,6 +121,9 @@ impl Slip {
             if cursor.is_none() || enough {
                 break;
             }
+            if self.out.closed().is_some() {
+                return Ok(());
+            }
             if paging.all && !found.is_empty() {
                 self.out.text(&view(&found));
                 found.clear();

@@ -79,8 +79,8 @@ impl Failure {
     }
 
     /// From an answer of the API: the problem's detail, its fields with their remedies, and what to do on the command
-    /// line.
-    pub(crate) fn of_answer(status: u16, body: &str, correlation_id: Option<&str>) -> Self {
+    /// line; `login` is how one signs in.
+    pub(crate) fn of_answer(status: u16, body: &str, correlation_id: Option<&str>, login: &str) -> Self {
         let problem = serde_json::from_str::<Value>(body).ok().filter(Value::is_object);
         let text = |name: &str| problem.as_ref().and_then(|problem| problem[name].as_str()).filter(|t| !t.is_empty());
         let kind = text("type").unwrap_or_default().rsplit(':').next().unwrap_or_default().to_owned();
@@ -94,7 +94,7 @@ impl Failure {
             let part = |name: &str| error[name].as_str().unwrap_or_default();
             message.push_str(&format!("\n  {}: {}", part("field"), part("remedy")));
         }
-        if let Some(hint) = hint(status, &kind) {
+        if let Some(hint) = hint(status, &kind, login) {
             message.push_str(&format!("\n{hint}"));
         }
         if status >= 500 {
@@ -107,14 +107,14 @@ impl Failure {
     }
 }
 
-fn hint(status: u16, kind: &str) -> Option<&'static str> {
+fn hint(status: u16, kind: &str, login: &str) -> Option<String> {
     match (status, kind) {
-        (401, _) => Some("Sign in: slip login"),
-        (_, "no-profile") => Some("Make your profile: slip me"),
-        (_, "role") => Some("If you were given the role just now: slip login, then slip me"),
-        (_, "deactivated") => Some("Ask an administrator."),
-        (412, _) => Some("Look at it again (slip show) and repeat the change."),
-        (429, _) => Some("Wait a moment and repeat the command."),
+        (401, _) => Some(format!("Sign in: {login}")),
+        // Signing in makes the profile, and takes over new roles.
+        (_, "no-profile") => Some(format!("Make your profile: {login}")),
+        (_, "role") => Some(format!("If you were given the role just now: {login}")),
+        (_, "deactivated") => Some("Ask an administrator.".to_owned()),
+        (429, _) => Some("Wait a moment and repeat the command.".to_owned()),
         _ => None,
     }
 }
@@ -133,7 +133,7 @@ mod tests {
     fn fields_and_remedies_are_named() {
         let body = r#"{"type":"urn:slipstream:problem:incomplete","title":"Something is missing","status":422,
             "detail":"…","errors":[{"field":"merchant","remedy":"give a value"}]}"#;
-        let failure = Failure::of_answer(422, body, None);
+        let failure = Failure::of_answer(422, body, None, "slip login");
         assert_eq!(failure.exit, Exit::Refused);
         assert_eq!(failure.message, "Something is missing\n  merchant: give a value");
         assert_eq!(failure.problem.unwrap()["type"], "urn:slipstream:problem:incomplete");
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_no_problem_document_is_told_by_its_status() {
-        let failure = Failure::of_answer(502, "<html>", Some("abc"));
+        let failure = Failure::of_answer(502, "<html>", Some("abc"), "slip login");
         assert_eq!(failure.message, "the service answered 502\nName abc when you ask for help.");
         assert!(failure.problem.is_none());
     }

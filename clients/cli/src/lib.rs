@@ -25,11 +25,11 @@ mod srp;
 mod transfer;
 mod views;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, io::ErrorKind, process::ExitCode};
 
 use clap::Parser;
 
-use crate::{commands::Cli, context::Slip};
+use crate::{commands::Cli, context::Slip, failure::Failure};
 
 /// Runs a command line; the exit code says how it ended.
 pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -47,6 +47,10 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(slip) => commands::run(&slip, cli.command).await,
         Err(failure) => Err(failure),
     };
+    let result = result.and_then(|()| match out.closed() {
+        None | Some(ErrorKind::BrokenPipe) => Ok(()),
+        Some(kind) => Err(Failure::failed(format!("the answer cannot be written: {kind}"))),
+    });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

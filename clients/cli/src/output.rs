@@ -1,11 +1,17 @@
 //! What is printed: answers on stdout, everything else on stderr.
 
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::{
+    io::{BufRead, ErrorKind, IsTerminal, Write},
+    sync::{Arc, OnceLock},
+};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressFinish, ProgressStyle};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::{failure::Failure, http::Answer};
+use crate::{
+    failure::{Failure, Outcome},
+    http::Answer,
+};
 
 /// How wide lines are at most.
 pub(crate) const WIDTH: usize = 80;
@@ -16,12 +22,14 @@ pub(crate) struct Out {
     /// As the API gave them, one per line.
     pub(crate) json: bool,
     bars: MultiProgress,
+    /// Why stdout takes no more.
+    closed: Arc<OnceLock<ErrorKind>>,
 }
 
 impl Out {
     /// Progress bars are hidden where stderr is no terminal.
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, bars: MultiProgress::new() }
+        Self { json, bars: MultiProgress::new(), closed: Arc::default() }
     }
 
     /// An answer: for programs as it came, for people as `text` says.
@@ -36,37 +44,41 @@ impl Out {
     /// JSON, if it is wanted: one value per line, so that several answers are JSON Lines.
     pub(crate) fn json_text(&self, json: &str) {
         if self.json && !json.trim().is_empty() {
-            // A pretty-printed answer would be several lines.
-            let one_line = json.trim().replace(['\n', '\r'], " ");
-            self.print(&one_line);
+            self.print(&one_line(json.trim()));
         }
     }
 
     /// Text for people; nothing if JSON is wanted.
     pub(crate) fn text(&self, text: &str) {
         if !self.json && !text.is_empty() {
-            self.print(text.trim_end_matches('\n'));
+            self.print(&clean_lines(text.trim_end_matches('\n')));
         }
     }
 
     fn print(&self, text: &str) {
         self.bars.suspend(|| {
             if let Err(error) = writeln!(std::io::stdout().lock(), "{text}") {
-                // Whoever read has seen enough, as `head` does.
-                std::process::exit(if error.kind() == ErrorKind::BrokenPipe { 0 } else { 1 });
+                self.closed.get_or_init(|| error.kind());
             }
         });
     }
 
+    /// Why stdout takes no more, if it does not. Whoever reads may have seen enough, as `head` does: then a list ends, but
+    /// what acts on several things goes on.
+    pub(crate) fn closed(&self) -> Option<ErrorKind> {
+        self.closed.get().copied()
+    }
+
     /// A remark beside the answers.
     pub(crate) fn note(&self, text: &str) {
-        self.bars.suspend(|| eprintln!("{text}"));
+        // Without a stderr nobody wants remarks.
+        self.bars.suspend(|| drop(writeln!(std::io::stderr().lock(), "{}", clean_lines(text))));
     }
 
     /// A failure; programs get the problem document as well.
     pub(crate) fn failure(&self, about: Option<&str>, failure: &Failure) {
         let about = about.map(|about| format!("{about}: ")).unwrap_or_default();
-        self.note(&format!("error: {about}{}", clean_lines(&failure.message)));
+        self.note(&format!("error: {about}{}", failure.message));
         if let Some(problem) = &failure.problem {
             self.json_text(&problem.to_string());
         }
@@ -103,6 +115,19 @@ pub(crate) fn can_ask() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
+/// Asks a person for a line.
+///
+/// # Errors
+/// When nobody can answer.
+pub(crate) fn ask(question: &str) -> Outcome<String> {
+    let mut line = String::new();
+    let mut stderr = std::io::stderr().lock();
+    let read = write!(stderr, "{question}").and_then(|()| stderr.flush());
+    let read = read.and_then(|()| std::io::stdin().lock().read_line(&mut line));
+    read.map_err(|error| Failure::failed(format!("nothing can be asked here: {error}")))?;
+    Ok(line.trim().to_owned())
+}
+
 /// Text from elsewhere, without what would steer the terminal or reorder the line.
 pub(crate) fn clean(text: &str) -> String {
     text.chars().map(|c| if is_steering(c) { ' ' } else { c }).collect()
@@ -113,9 +138,23 @@ pub(crate) fn clean_lines(text: &str) -> String {
     text.chars().map(|c| if c != '\n' && is_steering(c) { ' ' } else { c }).collect()
 }
 
+/// JSON on one line. What would steer the terminal can stand in its strings only, where an escape means the same.
+fn one_line(json: &str) -> String {
+    let mut line = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            // Between the members of a pretty-printed answer.
+            '\n' | '\r' | '\t' => line.push(' '),
+            c if is_steering(c) => line.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => line.push(c),
+        }
+    }
+    line
+}
+
 fn is_steering(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}')
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Cut to so many columns.
@@ -262,6 +301,11 @@ mod tests {
     fn text_from_elsewhere_does_not_steer_the_terminal() {
         assert_eq!(clean("a\u{1b}[2Jb\nc\u{202e}d"), "a [2Jb c d");
         assert_eq!(clean_lines("a\nb\u{7}"), "a\nb ");
+        // In JSON the value stays what it is.
+        let json = serde_json::json!({ "merchant": "a\u{9b}31mb\u{202e}c\u{7f}" });
+        let line = one_line(&serde_json::to_string_pretty(&json).unwrap());
+        assert!(!line.chars().any(is_steering), "{line}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap(), json);
     }
 
     #[test]

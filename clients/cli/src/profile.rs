@@ -167,6 +167,11 @@ impl Profile {
         Self { folder: folder.join("slip/default"), name: "default".to_owned() }
     }
 
+    /// How one signs in to it.
+    pub(crate) fn login(&self) -> String {
+        format!("slip login{}", self.option())
+    }
+
     /// How one types this profile: nothing for the default.
     pub(crate) fn option(&self) -> String {
         if self.name == "default" { String::new() } else { format!(" --profile {}", self.name) }
@@ -186,7 +191,9 @@ impl Profile {
     /// # Errors
     /// When it cannot be read.
     pub(crate) fn settings(&self) -> Outcome<Settings> {
-        Ok(read(&self.settings_path())?.unwrap_or_default())
+        let path = self.settings_path();
+        let damaged = || Failure::failed(format!("{} is damaged: remove it, then slip configure", path.display()));
+        Ok(read(&path, damaged)?.unwrap_or_default())
     }
 
     /// Keeps settings.
@@ -207,7 +214,7 @@ impl Profile {
             check_private(&self.folder, 0o700)?;
             check_private(&path, 0o600)?;
         }
-        read(&path)
+        read(&path, || Failure::not_signed_in(format!("{} is damaged: {}", path.display(), self.login())))
     }
 
     /// Keeps tokens, readable by their owner only.
@@ -247,15 +254,13 @@ impl Profile {
     }
 }
 
-fn read<T: DeserializeOwned>(path: &Path) -> Outcome<Option<T>> {
+fn read<T: DeserializeOwned>(path: &Path, damaged: impl FnOnce() -> Failure) -> Outcome<Option<T>> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Failure::failed(format!("cannot read {}: {error}", path.display()))),
     };
-    serde_json::from_slice(&bytes)
-        .map(Some)
-        .map_err(|_| Failure::failed(format!("{} is damaged: remove it and sign in again", path.display())))
+    serde_json::from_slice(&bytes).map(Some).map_err(|_| damaged())
 }
 
 #[cfg(unix)]
@@ -282,7 +287,7 @@ fn check_private(path: &Path, mode: u32) -> Outcome {
     }
     Err(Failure::not_signed_in(format!(
         "others on this machine can read or change {path}, so its tokens are not used\n\
-         Make it yours alone: chmod {mode:o} '{path}'. If others may have read it: slip logout, then slip login",
+         Make it yours alone: chmod {mode:o} '{path}'. If others may have read it: slip logout, then sign in again",
         path = path.display()
     )))
 }
@@ -330,6 +335,16 @@ mod tests {
             fs::set_permissions(&path, before).unwrap();
         }
         assert!(profile.tokens().unwrap().is_some());
+
+        fs::write(profile.tokens_path(), "{").unwrap();
+        let failure = profile.tokens().unwrap_err();
+        assert!(
+            failure.exit == crate::failure::Exit::NotSignedIn && failure.message.contains("slip login"),
+            "{failure}"
+        );
+        fs::write(profile.settings_path(), "{").unwrap();
+        assert!(profile.settings().unwrap_err().message.contains("slip configure"));
+        fs::remove_file(profile.settings_path()).unwrap();
 
         // Written anew, it is private again.
         fs::set_permissions(profile.tokens_path(), fs::Permissions::from_mode(0o666)).unwrap();

@@ -141,6 +141,14 @@ pub(crate) enum Downloaded {
     AddressEnded,
 }
 
+/// Makes the folder that files go to, if it is not there.
+///
+/// # Errors
+/// When it cannot be made.
+pub(crate) async fn make_folder(folder: &Path) -> Outcome {
+    fs::create_dir_all(folder).await.map_err(|error| cannot("make", folder, &error))
+}
+
 /// Fetches a file. What an earlier run got stays in `<name>.part` and is not fetched again; the finished file takes its
 /// name only once length and hash are right.
 ///

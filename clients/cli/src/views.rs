@@ -88,19 +88,25 @@ pub(crate) fn remarks(expense: &Value) -> Vec<String> {
         let severity = if finding["severity"] == "blocks" { "not allowed" } else { "warning" };
         remarks.push(format!("{severity} ({}): {}", text(finding, "rule"), text(finding, "message")));
     }
-    for duplicate in items(&expense["duplicates"]) {
-        if duplicate["dismissed"] == true {
-            continue;
+    let mut open = false;
+    for (kind, what) in [("same_file", "the same file"), ("same_purchase", "the same purchase")] {
+        let duplicates = items(&expense["duplicates"]).iter();
+        let duplicates = duplicates.filter(|duplicate| duplicate["dismissed"] != true && duplicate["kind"] == kind);
+        let others: Vec<String> = duplicates
+            .map(|duplicate| match (duplicate["expense_id"].as_str(), duplicate["whose"].as_str()) {
+                (Some(id), _) => clean(id),
+                (None, Some("someone_else")) => "someone else's expense".to_owned(),
+                (None, _) => "another expense of yours".to_owned(),
+            })
+            .collect();
+        if !others.is_empty() {
+            open = true;
+            remarks.push(format!("perhaps a duplicate: {what} as {}", others.join(", ")));
         }
-        let what = if duplicate["kind"] == "same_file" { "the same file" } else { "the same purchase" };
-        let whose = match (duplicate["expense_id"].as_str(), duplicate["whose"].as_str()) {
-            (Some(id), _) => clean(id),
-            (None, Some("someone_else")) => "someone else's expense".to_owned(),
-            (None, _) => "another expense of yours".to_owned(),
-        };
-        // Only its owner can say that it is none, and only while it can be changed.
-        let remedy = if expense["readiness"].is_string() { "; if it is none: slip not-duplicate" } else { "" };
-        remarks.push(format!("perhaps a duplicate: {what} as {whose}{remedy}"));
+    }
+    // Only its owner can say that it is none, and only while it can be changed.
+    if open && expense["readiness"].is_string() {
+        remarks.push(format!("if it is no duplicate: slip not-duplicate {}", text(expense, "id")));
     }
     remarks
 }
@@ -144,7 +150,7 @@ pub(crate) fn expense(expense: &Value) -> String {
         );
         fact(&mut facts, "Converted", rate);
     }
-    fact(&mut facts, "Owed to you", money(&expense["owed"]));
+    fact(&mut facts, "Owed", money(&expense["owed"]));
     for (name, member) in [
         ("Category", "category"),
         ("Paid by", "paid_by"),
@@ -208,7 +214,7 @@ pub(crate) fn receipt(receipt: &Value) -> String {
 }
 
 /// The pictures' addresses.
-pub(crate) fn links(receipt: &Value) -> String {
+fn links(receipt: &Value) -> String {
     let views = &receipt["views"];
     let mut lines = Vec::new();
     for name in ["original", "preview", "thumbnail"] {
@@ -217,23 +223,27 @@ pub(crate) fn links(receipt: &Value) -> String {
             lines.push(format!("{name:<10} {}", clean(address)));
         }
     }
+    for page in items(&receipt["pages"]).iter().skip(1) {
+        lines.push(format!("page {:<5} {}", text(page, "page"), text(page, "preview")));
+    }
     if !lines.is_empty() {
         lines.insert(0, "Links for five minutes; whoever has one can see the receipt:".to_owned());
     }
     lines.join("\n")
 }
 
-/// Who did what and when.
-pub(crate) fn history(history: &Value) -> String {
+/// Who did what and when. `me` is the profile of whoever asks, by which ids get a name.
+pub(crate) fn history(events: &[Value], me: &Value) -> String {
     let mut lines = Vec::new();
-    for event in items(&history["events"]) {
+    for event in events {
         let metadata = &event["metadata"];
         let actor = &metadata["actor"];
-        let name = Some(text(event, "actor_name")).filter(|name| !name.is_empty());
-        let actor = name.or_else(|| actor.as_str().map(clean)).unwrap_or_else(|| {
-            let id = Some(text(actor, "id")).filter(|id| !id.is_empty());
-            id.unwrap_or_else(|| text(actor, "type"))
-        });
+        let actor = match &actor["id"] {
+            Value::Null => text(actor, "type"),
+            id if *id == me["id"] => "you".to_owned(),
+            id if *id == me["manager"] => "your manager".to_owned(),
+            _ => text(actor, "id"),
+        };
         lines.push(format!("{}  {}  {actor}", moment(&metadata["occurred_at"]), text(event, "type")));
         let mut changes = Vec::new();
         flatten(&event["change"], "", &mut changes);
@@ -296,7 +306,7 @@ pub(crate) fn report(report: &Value) -> String {
     }
     for total in items(&report["totals"]) {
         let owed = money(&total["owed"]);
-        let owed = if owed == "-" { String::new() } else { format!(", {owed} of it owed to you") };
+        let owed = if owed == "-" { String::new() } else { format!(", owed {owed}") };
         lines.push(format!("Total {}{owed}", money(&total["amount"])));
     }
     lines.join("\n")
@@ -336,9 +346,28 @@ pub(crate) fn approvals(approvals: &[Value]) -> String {
     lines.join("\n")
 }
 
+/// Whom a person is recognised by: name and address.
+pub(crate) fn person_line(person: &Value) -> String {
+    format!("{}  {}", text(person, "name"), text(person, "email")).trim().to_owned()
+}
+
+/// How an erasure stands, and what is kept.
+pub(crate) fn erasure(erasure: &Value) -> String {
+    let mut facts = vec![format!("{}  erasure {}", text(erasure, "person"), text(erasure, "status"))];
+    let mut gone = Vec::new();
+    flatten(&erasure["erased"], "", &mut gone);
+    fact(&mut facts, "Erased", gone.join(", "));
+    for kept in items(&erasure["kept"]) {
+        let until = Some(text(kept, "until")).filter(|until| !until.is_empty());
+        let until = until.map_or_else(String::new, |until| format!(" until {until}"));
+        facts.push(bullets(&[format!("kept{until}: {}. {}", text(kept, "what").replace('_', " "), text(kept, "why"))]));
+    }
+    facts.join("\n")
+}
+
 /// One person.
 pub(crate) fn person(person: &Value) -> String {
-    let mut facts = vec![format!("{}  {}", text(person, "name"), text(person, "email")).trim().to_owned()];
+    let mut facts = vec![person_line(person)];
     fact(&mut facts, "Id", text(person, "id"));
     let manager = Some(text(person, "manager")).filter(|manager| !manager.is_empty());
     fact(&mut facts, "Manager", manager.unwrap_or_else(|| "nobody: finance decides".to_owned()));
@@ -353,6 +382,9 @@ pub(crate) fn person(person: &Value) -> String {
     }
     if person["active"] == false {
         fact(&mut facts, "Active", "no".to_owned());
+    }
+    if person["mail_undeliverable"] == true {
+        fact(&mut facts, "Mail", "comes back; none is sent".to_owned());
     }
     facts.join("\n")
 }
@@ -469,7 +501,7 @@ mod tests {
         for part in [
             "23.40 EUR",
             "rate 1.0876 EUR/USD of 2026-03-11, ECB",
-            "Owed to you      0.00 EUR",
+            "Owed             0.00 EUR",
             "missing: note",
             "check amount: Compare it",
             "not allowed (max_age)",
@@ -485,19 +517,22 @@ mod tests {
 
     #[test]
     fn history_tells_before_and_after() {
-        let events = json!({"events": [{
-            "type": "ExpenseEdited",
-            "metadata": {"occurred_at": "2026-03-12T10:00:00Z", "actor": {"type": "person", "id": "abc"}},
-            "change": {"before": {"category": "meals", "note": "x"}, "after": {"category": "travel", "note": "x"}},
-        }, {
-            "type": "ExpenseReimbursed",
-            "metadata": {"occurred_at": "2026-03-13T10:00:00Z", "actor": {"type": "person", "id": "abc"}},
-            "change": {"reference": "SEPA-1", "amount": {"minor_units": 100, "currency": "EUR"}},
-        }]});
+        let events = [
+            json!({
+                "type": "ExpenseEdited",
+                "metadata": {"occurred_at": "2026-03-12T10:00:00Z", "actor": {"type": "person", "id": "abc"}},
+                "change": {"before": {"category": "meals", "note": "x"}, "after": {"category": "travel", "note": "x"}},
+            }),
+            json!({
+                "type": "ExpenseReimbursed",
+                "metadata": {"occurred_at": "2026-03-13T10:00:00Z", "actor": {"type": "person", "id": "ghi"}},
+                "change": {"reference": "SEPA-1", "amount": {"minor_units": 100, "currency": "EUR"}},
+            }),
+        ];
         assert_eq!(
-            history(&events),
-            "2026-03-12 10:00 UTC  ExpenseEdited  abc\n    category: meals → travel\n\
-             2026-03-13 10:00 UTC  ExpenseReimbursed  abc\n    amount: 1.00 EUR\n    reference: SEPA-1"
+            history(&events, &json!({"id": "abc", "manager": "def"})),
+            "2026-03-12 10:00 UTC  ExpenseEdited  you\n    category: meals → travel\n\
+             2026-03-13 10:00 UTC  ExpenseReimbursed  ghi\n    amount: 1.00 EUR\n    reference: SEPA-1"
         );
     }
 

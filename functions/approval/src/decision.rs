@@ -2,15 +2,19 @@
 
 use jiff::Timestamp;
 use slipstream_common::{
+    approvals::People,
     keys::{self, Index, Open},
-    records::{StepOutcome, StepRecord, StepStatus},
-    store::{ChangeError, add_expense_change},
+    records::{PersonRecord, StepOutcome, StepRecord, StepStatus},
+    store::{ChangeError, add_expense_change, add_person_check},
     table::{Condition, Transaction, text},
 };
 use slipstream_domain::expense::{Command, Decision, decide};
 use slipstream_events::{Actor, Cause, CorrelationId, ExpenseState, PersonId, Subject};
 
-use crate::{Approval, task::whole_seconds};
+use crate::{
+    Approval,
+    task::{self, whole_seconds},
+};
 
 /// What entitles to a decision; the transaction itself checks it.
 #[derive(Debug, Clone)]
@@ -22,43 +26,66 @@ pub(crate) enum Credential {
 }
 
 /// What a decision makes of a step.
-pub(crate) const fn outcome_of(decision: &Decision) -> StepOutcome {
+const fn outcome_of(decision: &Decision, more_to_ask: bool) -> StepOutcome {
     match decision {
+        Decision::Approve { .. } if more_to_ask => StepOutcome::Passed,
         Decision::Approve { .. } => StepOutcome::Approved,
         Decision::Reject { .. } => StepOutcome::Rejected,
         Decision::RequestChanges { .. } => StepOutcome::ChangesRequested,
     }
 }
 
+/// Whether an outcome is what this decision leads to.
+pub(crate) fn follows_from(outcome: StepOutcome, decision: &Decision) -> bool {
+    [false, true].into_iter().any(|more_to_ask| outcome == outcome_of(decision, more_to_ask))
+}
+
 /// The stable name, as in the table.
 const fn name_of(outcome: StepOutcome) -> &'static str {
     match outcome {
         StepOutcome::Approved => "approved",
+        StepOutcome::Passed => "passed",
         StepOutcome::Rejected => "rejected",
         StepOutcome::ChangesRequested => "changes_requested",
     }
 }
 
-/// Adds the decision on a step to a transaction, on `expense` as it was read: the step goes from pending to decided, the
-/// expense to its outcome. Returns both as they are then.
+/// What a decision is made of beside what is said.
+#[derive(Debug)]
+pub(crate) struct Ballot<'a> {
+    /// The step as it was read.
+    pub(crate) step: &'a StepRecord,
+    /// What entitles to the decision.
+    pub(crate) credential: Credential,
+    /// Its approver as they were read: whoever has changed since is looked at again.
+    pub(crate) approver: &'a PersonRecord,
+    /// Whether another level is asked after a yes.
+    pub(crate) more_to_ask: bool,
+    /// The expense as it was read.
+    pub(crate) expense: &'a ExpenseState,
+}
+
+/// Adds the decision on a step to a transaction: the step goes from pending to decided, the expense to its outcome or, if
+/// there is more to ask, on. Returns both as they are then.
 ///
 /// # Errors
 /// [`ChangeError::Rejected`] by the rules.
 pub(crate) fn add_decision(
     transaction: &mut Transaction,
-    step: &StepRecord,
-    credential: &Credential,
-    expense: &ExpenseState,
+    ballot: &Ballot<'_>,
     decision: Decision,
     cause: &Cause,
 ) -> Result<(StepRecord, ExpenseState), ChangeError> {
-    let outcome = outcome_of(&decision);
-    let command = Command::Decide { submission: step.submission.number, step: step.step, by: step.approver, decision };
+    let &Ballot { step, approver, more_to_ask, expense, .. } = ballot;
+    let outcome = outcome_of(&decision, more_to_ask);
+    let (submission, by) = (step.submission.number, step.approver);
+    let command = Command::Decide { submission, step: step.step, by, decision, more_to_ask };
     let change = decide(Some(expense), command)?;
+    add_person_check(transaction, approver);
     let (expense, _) = add_expense_change(transaction, Some(expense), change, cause)?;
     let resume = Open::Resumption.entry(cause.at, &format!("{}.{}", step.submission, step.step));
     let decided = keys::step_decided_by(step.approver, cause.at, step.submission);
-    let (entitled, proof) = match credential {
+    let (entitled, proof) = match &ballot.credential {
         Credential::LinkHash(hash) => ("contains(#entitled, :proof)", ("link_hashes", text(hash))),
         Credential::Person(person) => ("#entitled = :proof", ("approver", text(person))),
     };
@@ -95,23 +122,42 @@ pub(crate) fn add_decision(
 }
 
 impl Approval {
-    /// Decides `step` on `expense` as it was read.
+    /// Decides as the ballot says.
     ///
     /// # Errors
     /// [`ChangeError::is_conflict`] when something else was faster.
     pub(crate) async fn decide(
         &self,
-        step: &StepRecord,
-        credential: &Credential,
-        expense: &ExpenseState,
+        ballot: &Ballot<'_>,
         decision: Decision,
-        cause: Cause,
+        cause: &Cause,
     ) -> Result<(), ChangeError> {
         let mut transaction = Transaction::default();
-        let (decided, _) = add_decision(&mut transaction, step, credential, expense, decision, &cause)?;
+        let (decided, _) = add_decision(&mut transaction, ballot, decision, cause)?;
         self.store.table.commit(transaction).await?;
         self.go_on(&decided).await;
         Ok(())
+    }
+
+    /// Whether another level is asked after a yes at this step; none where the step does not ask its approver any more. It
+    /// then asks whoever is responsible by now.
+    ///
+    /// # Errors
+    /// [`ChangeError::is_conflict`] when something else was faster.
+    pub(crate) async fn more_to_ask(
+        &self,
+        step: &StepRecord,
+        expense: &ExpenseState,
+        correlation: &CorrelationId,
+    ) -> Result<Option<bool>, ChangeError> {
+        let cause = task::cause(correlation.clone(), Subject::expense(expense).event_id().to_string());
+        let mut people = People::new(&self.store, cause.at);
+        if self.store.reassess(step, expense, &mut people, &cause).await?.is_some() {
+            return Ok(None);
+        }
+        let organisation = people.organisation(expense.owner).await?;
+        let once = step.step == 1 && organisation.stands_at_second(step.second_level, step.approver);
+        Ok(Some(step.step < step.levels && !once))
     }
 
     /// Lets the execution go on that waits for a step decided just now. It may be lost: the step stands among the open

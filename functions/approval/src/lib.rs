@@ -11,10 +11,11 @@
 //! To test: `cargo test -p approval`; links, races and restarts end to end in `tests/`.
 
 mod decision;
+mod disown;
 mod link;
+mod list_page;
 mod page;
 mod queue;
-mod report_page;
 mod task;
 
 use aws_config::SdkConfig;
@@ -40,6 +41,7 @@ pub struct Approval {
     s3: Client,
     bucket: String,
     web_origin: String,
+    links_require_sign_in: bool,
 }
 
 impl Approval {
@@ -48,7 +50,14 @@ impl Approval {
     /// # Errors
     /// [`SettingsError`] names what is missing.
     pub fn from_env(sdk: &SdkConfig) -> Result<Self, SettingsError> {
-        let mut settings = Settings::new();
+        Self::new(sdk, Settings::new())
+    }
+
+    /// By these settings.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names what is missing.
+    pub fn new(sdk: &SdkConfig, mut settings: Settings) -> Result<Self, SettingsError> {
         let table = settings.text("TABLE_NAME");
         let approval = Self {
             store: Store::new(Table::new(sdk, table)),
@@ -56,6 +65,7 @@ impl Approval {
             s3: Client::new(sdk),
             bucket: settings.text("RECEIPT_BUCKET"),
             web_origin: settings.text("WEB_ORIGIN"),
+            links_require_sign_in: settings.parsed("LINKS_REQUIRE_SIGN_IN", "true or false", false),
         };
         settings.finish(approval)
     }

@@ -1,13 +1,13 @@
-//! The link in a mail: which step or which submitted report it is for, and a secret of which the table holds only the
+//! The link in a mail: which step, submitted report or batch it is for, and a secret of which the table holds only the
 //! hash.
 //!
-//! The mail of a report has one secret, whose hash stands in every step that the mail covers: so the links to the single
-//! expenses, which the report's page makes, are of the same form as that of a mail about one expense.
+//! A mail about several expenses has one secret, whose hash stands in every step that the mail covers: so the links to
+//! the single expenses, which the page of the list makes, are of the same form as that of a mail about one expense.
 
 use std::{fmt, str::FromStr};
 
 use sha2::{Digest as _, Sha256};
-use slipstream_events::{ReportId, SubmissionId};
+use slipstream_events::{BatchId, ReportId, SubmissionId};
 use subtle::ConstantTimeEq as _;
 
 /// The length of a secret: 256 bits in base64url without padding.
@@ -53,21 +53,21 @@ impl fmt::Debug for Link {
     }
 }
 
-/// The last two parts of a link, and what stands before them.
-fn taken_apart(text: &str) -> Result<(&str, u32, Secret), ()> {
-    let mut parts = text.rsplitn(3, '.');
-    let secret = parts.next().ok_or(())?.parse()?;
-    let number = parts.next().and_then(|number| number.parse().ok()).filter(|number| *number > 0).ok_or(())?;
-    Ok((parts.next().ok_or(())?, number, secret))
-}
-
 impl FromStr for Link {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let (submission, step, secret) = taken_apart(text)?;
-        Ok(Self { submission: submission.parse().map_err(|_| ())?, step, secret })
+        let (step, secret) = text.rsplit_once('.').ok_or(())?;
+        let (submission, step) = numbered(step)?;
+        Ok(Self { submission, step, secret: secret.parse()? })
     }
+}
+
+/// An id and a number from 1, with a dot between.
+fn numbered<Id: FromStr>(text: &str) -> Result<(Id, u32), ()> {
+    let (id, number) = text.rsplit_once('.').ok_or(())?;
+    let number = number.parse().ok().filter(|number| *number > 0).ok_or(())?;
+    Ok((id.parse().map_err(|_| ())?, number))
 }
 
 impl Link {
@@ -81,62 +81,65 @@ impl Link {
         self.secret.is_one_of(hashes)
     }
 
-    /// The link to the report that was submitted with it. Whether the secret is that report's, too, is for its page to
-    /// say.
-    pub fn to_report(&self, report: &ReportNumber) -> String {
-        format!("{}.{}.{}", report.report, report.number, self.secret.0)
+    /// The link to the list that it was mailed with. Whether the secret is that list's, too, is for its page to say.
+    pub fn to_list(&self, list: &List) -> String {
+        format!("{list}.{}", self.secret.0)
     }
 }
 
-/// One submission of a report: `<report>.<number>`.
+/// What one mail is about, where that is several expenses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReportNumber {
-    /// Which report.
-    pub report: ReportId,
-    /// Which submission of it, from 1.
-    pub number: u32,
+pub enum List {
+    /// A report's submission: `<report>.<number>`.
+    Report(ReportId, u32),
+    /// Steps that arrived together.
+    Batch(BatchId),
 }
 
-impl FromStr for ReportNumber {
+impl FromStr for List {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let (report, number) = text.split_once('.').ok_or(())?;
-        let number = number.parse().ok().filter(|number| *number > 0).ok_or(())?;
-        Ok(Self { report: report.parse().map_err(|_| ())?, number })
+        if let Ok(batch) = text.parse() {
+            return Ok(Self::Batch(batch));
+        }
+        numbered(text).map(|(report, number)| Self::Report(report, number))
     }
 }
 
-impl fmt::Display for ReportNumber {
+impl fmt::Display for List {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.report, self.number)
+        match self {
+            Self::Report(report, number) => write!(f, "{report}.{number}"),
+            Self::Batch(batch) => write!(f, "{batch}"),
+        }
     }
 }
 
-/// A link to a submitted report: `<report>.<number>.<secret>`.
+/// A link to several expenses: `<list>.<secret>`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ReportLink {
-    /// The submission of the report it is about.
-    pub report: ReportNumber,
+pub struct ListLink {
+    /// Which they are.
+    pub list: List,
     secret: Secret,
 }
 
-impl fmt::Debug for ReportLink {
+impl fmt::Debug for ListLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ReportLink({}.…)", self.report)
+        write!(f, "ListLink({}.…)", self.list)
     }
 }
 
-impl FromStr for ReportLink {
+impl FromStr for ListLink {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let (report, number, secret) = taken_apart(text)?;
-        Ok(Self { report: ReportNumber { report: report.parse().map_err(|_| ())?, number }, secret })
+        let (list, secret) = text.rsplit_once('.').ok_or(())?;
+        Ok(Self { list: list.parse()?, secret: secret.parse()? })
     }
 }
 
-impl ReportLink {
+impl ListLink {
     /// The link to a single step, with the same secret.
     pub fn of_step(&self, submission: SubmissionId, step: u32) -> Link {
         Link { submission, step, secret: self.secret.clone() }
@@ -144,7 +147,7 @@ impl ReportLink {
 
     /// The address of a single step that it covers, which leads back here.
     pub fn to_step(&self, submission: SubmissionId, step: u32) -> String {
-        format!("{submission}.{step}.{}?report={}", self.secret.0, self.report)
+        format!("{submission}.{step}.{}?list={}", self.secret.0, self.list)
     }
 
     /// Whether one of `hashes` is that of the secret. Takes the same time whichever it is.
@@ -159,6 +162,7 @@ mod tests {
 
     const SUBMISSION: &str = "exp_5d0f6c1e8a7b5c3d9e2f1a0b4c6d8e70.2";
     const REPORT: &str = "rpt_00112233445566778899aabbccddeeff.3";
+    const BATCH: &str = "bat_00112233445566778899aabbccddeeff";
 
     fn link(secret: &str) -> Result<Link, ()> {
         format!("{SUBMISSION}.1.{secret}").parse()
@@ -174,19 +178,21 @@ mod tests {
     }
 
     #[test]
-    fn a_link_to_a_report_leads_to_its_steps_and_they_lead_back() {
+    fn a_link_to_a_list_leads_to_its_steps_and_they_lead_back() {
         let secret = "a".repeat(SECRET_LENGTH);
-        let text = format!("{REPORT}.{secret}");
-        let report: ReportLink = text.parse().unwrap();
-        assert_eq!(report.report.to_string(), REPORT);
-        assert!(!format!("{report:?}").contains(&secret));
-        let step = report.to_step(SUBMISSION.parse().unwrap(), 1);
-        let (step, query) = step.split_once("?report=").unwrap();
-        let step: Link = step.parse().unwrap();
-        assert!(report.is_one_of(&[step.hash()]));
-        assert_eq!(step.to_report(&query.parse().unwrap()), text);
-        assert!(text.parse::<Link>().is_err(), "neither form is taken for the other");
-        assert!(format!("{SUBMISSION}.1.{secret}").parse::<ReportLink>().is_err());
+        for name in [REPORT, BATCH] {
+            let text = format!("{name}.{secret}");
+            let list: ListLink = text.parse().unwrap();
+            assert_eq!(list.list.to_string(), name);
+            assert!(!format!("{list:?}").contains(&secret));
+            let step = list.to_step(SUBMISSION.parse().unwrap(), 1);
+            let (step, query) = step.split_once("?list=").unwrap();
+            let step: Link = step.parse().unwrap();
+            assert!(list.is_one_of(&[step.hash()]));
+            assert_eq!(step.to_list(&query.parse().unwrap()), text);
+            assert!(text.parse::<Link>().is_err(), "neither form is taken for the other");
+        }
+        assert!(format!("{SUBMISSION}.1.{secret}").parse::<ListLink>().is_err());
     }
 
     #[test]
@@ -205,7 +211,7 @@ mod tests {
     fn what_is_no_link_is_refused() {
         for secret in ["", "short", &"a".repeat(SECRET_LENGTH + 1), &format!("{}%", "a".repeat(SECRET_LENGTH - 1))] {
             assert!(link(secret).is_err(), "{secret}");
-            assert!(format!("{REPORT}.{secret}").parse::<ReportLink>().is_err(), "{secret}");
+            assert!(format!("{REPORT}.{secret}").parse::<ListLink>().is_err(), "{secret}");
         }
         for text in [
             "",
@@ -215,10 +221,12 @@ mod tests {
             &format!("rpt_00112233445566778899aabbccddeeff.0.{}", "a".repeat(SECRET_LENGTH)),
         ] {
             assert!(text.parse::<Link>().is_err(), "{text}");
-            assert!(text.parse::<ReportLink>().is_err(), "{text}");
+            assert!(text.parse::<ListLink>().is_err(), "{text}");
         }
-        for text in ["", "rpt_x.1", "rpt_00112233445566778899aabbccddeeff", "rpt_00112233445566778899aabbccddeeff.x"] {
-            assert!(text.parse::<ReportNumber>().is_err(), "{text}");
+        for text in
+            ["", "bat_x", "rpt_x.1", "rpt_00112233445566778899aabbccddeeff", "rpt_00112233445566778899aabbccddeeff.x"]
+        {
+            assert!(text.parse::<List>().is_err(), "{text}");
         }
     }
 }

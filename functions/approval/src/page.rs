@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use slipstream_common::{
     execution::StepEnd,
     http::{Request, Response},
-    records::StepRecord,
+    records::{PersonRecord, StepRecord},
     store::ChangeError,
     table::StoreError,
     warnings::warnings,
@@ -20,13 +20,14 @@ use slipstream_domain::{
     details::MAX_NOTE,
     expense::{Decision, Rejection},
 };
-use slipstream_events::{ExpenseState, ExpenseStatus, PersonId};
+use slipstream_events::{Event, EventBody, ExpenseState, ExpenseStatus, PersonId, ReassignmentReason};
 use tracing::Instrument as _;
 
 use crate::{
     Approval,
-    decision::Credential,
-    link::{Link, ReportLink},
+    decision::{Ballot, Credential},
+    disown,
+    link::{Link, ListLink},
 };
 
 /// Only what is written here may be loaded or done
@@ -48,8 +49,25 @@ struct DecidePage<'a> {
     due: String,
     picture: Option<String>,
     warnings: Vec<String>,
-    fault: Option<&'a str>,
+    earlier: Vec<String>,
+    attempt: Attempt<'a>,
     back: Option<String>,
+}
+
+/// What was sent and could not be taken: the page comes again with it, so that nothing has to be written twice.
+#[derive(Debug, Clone, Copy, Default)]
+struct Attempt<'a> {
+    fault: Option<&'a str>,
+    /// By the name of its button.
+    decision: &'a str,
+    comment: &'a str,
+}
+
+impl<'a> Attempt<'a> {
+    fn of(form: &'a HashMap<String, String>, fault: &'a str) -> Self {
+        let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
+        Self { fault: Some(fault), decision: field("decision"), comment: field("comment") }
+    }
 }
 
 #[derive(Template)]
@@ -76,6 +94,12 @@ pub(crate) fn message(status: u16, title: &str, text: &str, back: Option<String>
     html(status, &MessagePage { title, text, back })
 }
 
+/// Where a link alone decides nothing: what to do instead. The same whatever the link, so that it says nothing of it.
+fn sign_in(web_origin: &str) -> Response {
+    let text = format!("Sign in to see and decide it: at {web_origin}, or with slip approve.");
+    message(403, "Please sign in", &text, None)
+}
+
 /// A forged, mistyped or foreign link; the page does not say which.
 pub(crate) fn unknown() -> Response {
     message(
@@ -96,6 +120,7 @@ pub(crate) fn unavailable(error: &StoreError) -> Response {
 fn ended(end: StepEnd) -> (&'static str, &'static str) {
     match end {
         StepEnd::Approved => ("Already approved", "This expense was approved. There is nothing left to do."),
+        StepEnd::Passed => ("Already approved", "You approved this expense; the next approver is asked now."),
         StepEnd::Rejected => ("Already rejected", "This expense was rejected. There is nothing left to do."),
         StepEnd::ChangesRequested => {
             ("Changes were requested", "This expense went back to its owner. You will be asked again.")
@@ -133,6 +158,35 @@ fn decision_of(form: &HashMap<String, String>) -> Result<Decision, &'static str>
     let name = form.get("decision").map(String::as_str).unwrap_or_default();
     decision_from(name, form.get("comment").map(String::as_str)).map_err(|(_, fault)| fault)
 }
+
+/// What a link leads to.
+#[derive(Debug)]
+pub(crate) enum Behind {
+    /// A step that asks whoever was mailed.
+    Asked {
+        /// The step.
+        step: Box<StepRecord>,
+        /// Its expense.
+        expense: Box<ExpenseState>,
+        /// Whoever was mailed.
+        approver: Box<PersonRecord>,
+    },
+    /// A decision that whoever was mailed may say was not theirs.
+    Decided {
+        /// The step.
+        step: Box<StepRecord>,
+        /// Its expense.
+        expense: Box<ExpenseState>,
+    },
+    /// A step that asks somebody else by now.
+    Reassigned,
+    /// Nothing: it was not mailed, or whoever was mailed has left.
+    Unknown,
+}
+
+/// What to say of a step that asks somebody else by now.
+pub(crate) const REASSIGNED: (&str, &str) =
+    ("Somebody else is asked", "This expense is for somebody else to decide by now. There is nothing left to do.");
 
 /// Where a decision on a step came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,14 +240,17 @@ impl Approval {
     /// Answers a request for the page behind a link.
     pub(crate) async fn page(&self, request: Request) -> Response {
         let link = request.path_parameters.get("link").map(String::as_str).unwrap_or_default();
-        if let Ok(link) = link.parse::<ReportLink>() {
+        if self.links_require_sign_in {
+            return sign_in(&self.web_origin);
+        }
+        if let Ok(link) = link.parse::<ListLink>() {
             let span = tracing::info_span!(
-                "report link",
+                "list link",
                 http.method = request.http_method,
-                report.id = %link.report.report,
+                list.id = %link.list,
                 correlation.id = %request.correlation_id(),
             );
-            return self.report_page(&link, &request).instrument(span).await;
+            return self.list_page(&link, &request).instrument(span).await;
         }
         let Ok(link) = link.parse::<Link>() else { return unknown() };
         let span = tracing::info_span!(
@@ -205,7 +262,7 @@ impl Approval {
         );
         async {
             match request.http_method.as_str() {
-                "GET" | "HEAD" => self.show(&link, &request, 200, None).await,
+                "GET" | "HEAD" => self.show(&link, &request, 200, Attempt::default()).await,
                 "POST" => self.post(&link, &request).await,
                 _ => message(405, "Not possible", "Open the link from the mail again.", None),
             }
@@ -214,26 +271,41 @@ impl Approval {
         .await
     }
 
-    /// Whether the approver may still see and decide: whoever has left does neither.
-    pub(crate) async fn is_active(&self, approver: PersonId) -> Result<bool, StoreError> {
-        Ok(self.store.person(approver).await?.is_some_and(|approver| approver.state.active))
+    /// Whoever is asked, if they may still see and decide: who has left does neither.
+    pub(crate) async fn active(&self, approver: PersonId) -> Result<Option<PersonRecord>, StoreError> {
+        Ok(self.store.person(approver).await?.filter(|approver| approver.state.active))
     }
 
-    /// The step that the link is for, and its expense. `None` where the link is not one that was mailed.
-    async fn behind(&self, link: &Link) -> Result<Option<(StepRecord, ExpenseState)>, StoreError> {
-        let Some(step) = self.store.step(link.submission, link.step).await? else { return Ok(None) };
-        if !link.is_one_of(&step.link_hashes) || !self.is_active(step.approver).await? {
-            return Ok(None);
+    /// What the link leads to as things stand.
+    pub(crate) async fn behind(&self, link: &Link) -> Result<Behind, StoreError> {
+        let Some(step) = self.store.step(link.submission, link.step).await? else { return Ok(Behind::Unknown) };
+        // All of them are compared, so that the time says nothing of which it is.
+        let asked = link.is_one_of(&step.link_hashes);
+        let decided = link.is_one_of(&step.disown_hashes);
+        let reassigned = link.is_one_of(&step.former_link_hashes);
+        if !(asked | decided | reassigned) {
+            return Ok(Behind::Unknown);
         }
-        Ok(self.store.expense(link.submission.expense).await?.map(|expense| (step, expense)))
+        if reassigned {
+            return Ok(Behind::Reassigned);
+        }
+        let Some(approver) = self.active(step.approver).await? else { return Ok(Behind::Unknown) };
+        let Some(expense) = self.store.expense(link.submission.expense).await? else { return Ok(Behind::Unknown) };
+        let (step, expense) = (Box::new(step), Box::new(expense));
+        Ok(match decided {
+            true => Behind::Decided { step, expense },
+            false => Behind::Asked { step, expense, approver: Box::new(approver) },
+        })
     }
 
     /// The page as things stand; with the form only while a decision counts.
-    async fn show(&self, link: &Link, request: &Request, status: u16, fault: Option<&str>) -> Response {
+    async fn show(&self, link: &Link, request: &Request, status: u16, attempt: Attempt<'_>) -> Response {
         let back = back_of(link, request);
         let (step, expense) = match self.behind(link).await {
-            Ok(Some(behind)) => behind,
-            Ok(None) => return unknown(),
+            Ok(Behind::Asked { step, expense, .. }) => (step, expense),
+            Ok(Behind::Decided { step, expense }) => return disown::page(&step, &expense, attempt.fault),
+            Ok(Behind::Reassigned) => return message(200, REASSIGNED.0, REASSIGNED.1, back),
+            Ok(Behind::Unknown) => return unknown(),
             Err(error) => return unavailable(&error),
         };
         if let Some((title, text)) = over(&step, &expense) {
@@ -246,6 +318,10 @@ impl Approval {
         };
         let warnings = match warnings(&self.store, &expense).await {
             Ok(warnings) => warnings,
+            Err(error) => return unavailable(&error),
+        };
+        let earlier = match self.store.history(expense.id).await {
+            Ok(history) => history.iter().filter_map(|record| before(&record.event().ok()?)).collect(),
             Err(error) => return unavailable(&error),
         };
         let page = DecidePage {
@@ -261,7 +337,8 @@ impl Approval {
             due: moment(step.due_at),
             picture: self.picture(&expense).await,
             warnings,
-            fault,
+            earlier,
+            attempt,
             back,
         };
         html(status, &page)
@@ -284,9 +361,13 @@ impl Approval {
     }
 
     async fn post(&self, link: &Link, request: &Request) -> Response {
-        let decision = match decision_of(&form_of(request)) {
+        let form = form_of(request);
+        if form.get("decision").is_some_and(|decision| decision == disown::DECISION) {
+            return self.disown(link, request).await;
+        }
+        let decision = match decision_of(&form) {
             Ok(decision) => decision,
-            Err(fault) => return self.show(link, request, 422, Some(fault)).await,
+            Err(fault) => return self.show(link, request, 422, Attempt::of(&form, fault)).await,
         };
         let back = back_of(link, request);
         match self.decide_by_link(link, &decision, request).await {
@@ -305,7 +386,7 @@ impl Approval {
             Ok(Decided::Over { title, text, expired }) => message(if expired { 410 } else { 409 }, title, text, back),
             Ok(Decided::Unknown) => unknown(),
             Ok(Decided::Own) => message(403, "Not possible", "No one decides on their own expense.", back),
-            Ok(Decided::Refused) => self.show(link, request, 409, None).await,
+            Ok(Decided::Refused) => self.show(link, request, 409, Attempt::default()).await,
             Ok(Decided::Failed) => {
                 message(500, "Something went wrong", "Nothing was changed. The fault was recorded.", back)
             }
@@ -323,18 +404,33 @@ impl Approval {
         decision: &Decision,
         request: &Request,
     ) -> Result<Decided, StoreError> {
-        let credential = Credential::LinkHash(link.hash());
         let mut races = 0;
         loop {
-            let Some((step, expense)) = self.behind(link).await? else { return Ok(Decided::Unknown) };
+            let (step, expense, approver) = match self.behind(link).await? {
+                Behind::Asked { step, expense, approver } => (step, expense, approver),
+                Behind::Decided { .. } | Behind::Unknown => return Ok(Decided::Unknown),
+                Behind::Reassigned => {
+                    return Ok(Decided::Over { title: REASSIGNED.0, text: REASSIGNED.1, expired: false });
+                }
+            };
             if let Some((title, text)) = over(&step, &expense) {
                 let expired = StepEnd::of(&step).is_none() && step.due_at <= Timestamp::now();
                 return Ok(Decided::Over { title, text, expired });
             }
             let correlation_id = self.correlation_of(&expense).await.unwrap_or_else(|| request.correlation_id());
-            let cause = Self::cause_of(&step, &expense, &correlation_id);
-            match self.decide(&step, &credential, &expense, decision.clone(), cause).await {
-                Ok(()) => return Ok(Decided::Now),
+            let decided = async {
+                // Where it asks somebody else by now, the link is one of the former ones: look again.
+                let Some(more_to_ask) = self.more_to_ask(&step, &expense, &correlation_id).await? else {
+                    return Ok(false);
+                };
+                let credential = Credential::LinkHash(link.hash());
+                let ballot = Ballot { step: &step, credential, approver: &approver, more_to_ask, expense: &expense };
+                let cause = Self::cause_of(&step, &expense, &correlation_id);
+                self.decide(&ballot, decision.clone(), &cause).await.map(|()| true)
+            };
+            match decided.await {
+                Ok(false) => {}
+                Ok(true) => return Ok(Decided::Now),
                 // Something was faster, perhaps only a harmless change of the same expense: look again.
                 Err(error) if error.is_conflict() && races < 8 => races += 1,
                 Err(ChangeError::Rejected(Rejection::OwnExpense)) => return Ok(Decided::Own),
@@ -349,10 +445,34 @@ impl Approval {
     }
 }
 
-/// The page of the report that the mail was about, where that led here.
+/// What an approver should know of what happened before, if it is something.
+fn before(event: &Event) -> Option<String> {
+    let with = |text: &str, comment: Option<&str>| match comment {
+        Some(comment) => format!("{text}: {comment}"),
+        None => text.to_owned(),
+    };
+    let what = match &event.data {
+        EventBody::ExpenseChangesRequested(data) => with("Changes were requested", Some(&data.change.comment)),
+        EventBody::ExpenseStepApproved(data) => with("Approved at the first level", data.change.comment.as_deref()),
+        EventBody::ExpenseWithdrawn(_) => "Taken back by its owner".to_owned(),
+        EventBody::ExpenseSubmissionExpired(_) => "Nobody decided in time".to_owned(),
+        EventBody::ExpenseReopened(_) => "Reopened: whoever had decided says that it was not them".to_owned(),
+        EventBody::ExpenseApprovalReassigned(data) => match data.change.reason {
+            ReassignmentReason::Escalated => "Nobody answered: the next one up is asked".to_owned(),
+            ReassignmentReason::Delegated => "A delegate is asked".to_owned(),
+            ReassignmentReason::Left
+            | ReassignmentReason::MailUndeliverable
+            | ReassignmentReason::ResponsibilityChanged => "Somebody else is asked than before".to_owned(),
+        },
+        _ => return None,
+    };
+    Some(format!("{}: {what}", event.metadata.occurred_at.strftime("%Y-%m-%d")))
+}
+
+/// The page of all that the mail was about, where that led here.
 fn back_of(link: &Link, request: &Request) -> Option<String> {
-    let report = request.query_string_parameters.get("report")?;
-    Some(link.to_report(&report.parse().ok()?))
+    let list = request.query_string_parameters.get("list")?;
+    Some(link.to_list(&list.parse().ok()?))
 }
 
 /// When something is due, for people.
@@ -398,7 +518,8 @@ mod tests {
             due: String::new(),
             picture: None,
             warnings: vec!["<script>".to_owned()],
-            fault: None,
+            earlier: vec!["<script>".to_owned()],
+            attempt: Attempt { fault: Some("<script>"), decision: "reject", comment: "</textarea><script>" },
             back: None,
         };
         let body = html(200, &page).body;

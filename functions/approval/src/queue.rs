@@ -10,7 +10,7 @@ use slipstream_common::{
     caller,
     duplicates::{self, Kind, Suspect},
     execution::StepEnd,
-    http::{Request, Response},
+    http::{Request, Response, given},
     keys::{self, Index},
     page::{Budget, Listing},
     problem::Problem,
@@ -24,8 +24,8 @@ use slipstream_events::{
 
 use crate::{
     Approval,
-    decision::{Credential, add_decision, outcome_of},
-    page::{decision_from, over},
+    decision::{Ballot, Credential, add_decision, follows_from},
+    page::{REASSIGNED, decision_from, over},
 };
 
 /// An approval as its approver sees it.
@@ -131,7 +131,7 @@ fn listing_of(me: PersonId, request: &Request) -> Result<(StepStatus, Listing), 
 #[serde(deny_unknown_fields)]
 struct Wanted {
     decision: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     comment: Option<String>,
 }
 
@@ -142,7 +142,7 @@ impl Approval {
         let me = caller.state.id;
         match (request.http_method.as_str(), request.resource.as_str()) {
             ("GET", "/approvals") => self.queue(me, &request).await,
-            ("POST", "/submissions/{submission_id}/decision") => self.decide_signed_in(me, &request).await,
+            ("POST", "/submissions/{submission_id}/decision") => self.decide_signed_in(caller, &request).await,
             _ => Err(Problem::method_not_allowed()),
         }
     }
@@ -175,7 +175,8 @@ impl Approval {
     }
 
     /// Decides the step of a submission that waits for the caller. The same decision again has the same answer.
-    async fn decide_signed_in(&self, me: PersonId, request: &Request) -> Result<Response, Problem> {
+    async fn decide_signed_in(&self, caller: PersonRecord, request: &Request) -> Result<Response, Problem> {
+        let me = caller.state.id;
         let submission: SubmissionId = request.path("submission_id", "submission")?;
         let wanted: Wanted = request.json()?;
         let decision = decision_from(&wanted.decision, wanted.comment.as_deref()).map_err(|(field, fault)| {
@@ -195,16 +196,26 @@ impl Approval {
             let owner = self.store.person(expense.owner).await?;
             let owner = owner.map(|owner| owner.display_name()).unwrap_or_default();
             let suspects = duplicates::suspects(&self.store, &expense).await?;
-            let repeated = step.decided_by == Some(me) && step.outcome == Some(outcome_of(&decision));
+            let repeated =
+                step.decided_by == Some(me) && step.outcome.is_some_and(|outcome| follows_from(outcome, &decision));
             let (step, expense) = if StepEnd::of(&step).is_some() && repeated {
                 (step, expense)
             } else if let Some((_, text)) = over(&step, &expense) {
                 return Err(Problem::conflict("decided", text));
             } else {
                 let correlation_id = self.correlation_of(&expense).await.unwrap_or_else(|| request.correlation_id());
+                let Some(more_to_ask) = self.more_to_ask(&step, &expense, &correlation_id).await? else {
+                    return Err(Problem::conflict("reassigned", REASSIGNED.1));
+                };
+                let ballot = Ballot {
+                    step: &step,
+                    credential: Credential::Person(me),
+                    approver: &caller,
+                    more_to_ask,
+                    expense: &expense,
+                };
                 let cause = Self::cause_of(&step, &expense, &correlation_id);
-                let credential = Credential::Person(me);
-                let after = add_decision(transaction, &step, &credential, &expense, decision.clone(), &cause)?;
+                let after = add_decision(transaction, &ballot, decision.clone(), &cause)?;
                 decided = Some(after.0.clone());
                 after
             };

@@ -1,43 +1,106 @@
 //! The state machine's tasks. Each may be carried out twice and may die between any two calls.
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use serde::Deserialize;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use slipstream_common::{
     Fault,
+    approvals::{People, add_reassignment},
+    duplicates,
     execution::StepEnd,
+    http::new_correlation_id,
     keys,
     records::{StepRecord, StepStatus},
     store::{ChangeError, add_expense_change, add_step_closing},
     table::{Condition, StoreError, Transaction, text},
 };
 use slipstream_domain::{
-    approver::{self, Candidates},
-    expense::{Command, decide},
+    approver::Level,
+    expense::{Command, Rejection, decide},
+    policy::levels,
 };
-use slipstream_events::{Actor, Cause, ExpenseState, ExpenseStatus, PersonId, Role, SubmissionId};
+use slipstream_events::{
+    Actor, Cause, CorrelationId, EventBody, ExpenseState, ExpenseStatus, PersonId, ReassignmentReason, SecondLevel,
+    SubmissionId,
+};
 use tracing::Instrument as _;
 
 use crate::Approval;
 
 /// What the state machine asks for.
 #[derive(Debug, Deserialize)]
+pub struct Task {
+    /// What to do.
+    #[serde(flatten)]
+    what: What,
+    /// Which submission is to be decided.
+    submission: SubmissionId,
+    correlation_id: String,
+    causation_id: String,
+}
+
+#[derive(Debug, Deserialize)]
 #[serde(tag = "task", rename_all = "snake_case")]
-pub enum Task {
-    /// Who decides, and until when.
-    Choose { submission: SubmissionId },
+enum What {
+    /// Who decides next, and when to look again.
+    Choose,
     /// Record the step, so that its approver is mailed.
-    Ask {
-        submission: SubmissionId,
-        step: u32,
-        approver: PersonId,
-        due_at: Timestamp,
-        task_token: TaskToken,
-        correlation_id: String,
-        causation_id: String,
-    },
-    /// The time is up.
-    Expire { submission: SubmissionId, step: u32, correlation_id: String, causation_id: String },
+    Ask { choice: Choice, task_token: TaskToken },
+    /// A time of the step is over: remind, ask the next one up, or give the expense back.
+    TimeUp { choice: Choice },
+}
+
+/// A step to be decided, as the state machine carries it from one task to the next.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Choice {
+    step: u32,
+    approver: PersonId,
+    due_at: Timestamp,
+    remind_at: Timestamp,
+    escalate_at: Timestamp,
+    levels: u32,
+    second_level: SecondLevel,
+    passed_over: Vec<PersonId>,
+}
+
+/// How a submission stands; what the state machine goes on by.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Standing {
+    /// An approver is to be asked, or asked on.
+    Pending { outcome: &'static str, choice: Choice, timeout_seconds: i64 },
+    /// The step ended so.
+    Ended { outcome: StepEnd },
+}
+
+impl Standing {
+    /// What is to be done about a step that waits: look again at the next of its times.
+    fn pending(choice: Choice, times: impl IntoIterator<Item = Timestamp>, now: Timestamp) -> Self {
+        let next = times.into_iter().min().unwrap_or(choice.due_at).min(choice.due_at);
+        let timeout_seconds = next.duration_since(now).as_secs().max(SHORTEST_WAIT);
+        Self::Pending { outcome: "pending", choice, timeout_seconds }
+    }
+
+    fn of(step: &StepRecord, now: Timestamp) -> Self {
+        if let Some(outcome) = StepEnd::of(step) {
+            return Self::Ended { outcome };
+        }
+        let choice = Choice {
+            step: step.step,
+            approver: step.approver,
+            due_at: step.due_at,
+            remind_at: step.remind_at.unwrap_or(step.due_at),
+            escalate_at: step.escalate_at.unwrap_or(step.due_at),
+            levels: step.levels,
+            second_level: step.second_level,
+            passed_over: step.passed_over.clone(),
+        };
+        Self::pending(choice, step.remind_at.into_iter().chain(step.escalate_at), now)
+    }
+
+    fn answer(&self) -> Result<Value, Fault> {
+        Ok(serde_json::to_value(self)?)
+    }
 }
 
 /// What resumes the waiting execution; kept out of logs.
@@ -51,8 +114,8 @@ impl std::fmt::Debug for TaskToken {
     }
 }
 
-/// The levels of approval: one.
-const STEP: u32 = 1;
+/// How often something is done anew because something else was faster.
+const MAX_RACES: u32 = 8;
 /// How long after its due date a step is let expire at the earliest; a restart of the approval gets at least this.
 const SHORTEST_WAIT: i64 = 1;
 
@@ -61,11 +124,12 @@ pub fn whole_seconds(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
-fn cause(correlation_id: &str, causation_id: String) -> Cause {
+/// The cause of what the approval does by itself.
+pub(crate) fn cause(correlation_id: CorrelationId, causation_id: String) -> Cause {
     Cause {
         actor: Actor::System { name: "approval".to_owned() },
         at: Timestamp::now(),
-        correlation_id: correlation_id.parse().unwrap_or_else(|_| slipstream_common::http::new_correlation_id()),
+        correlation_id,
         causation_id: Some(causation_id),
     }
 }
@@ -73,20 +137,14 @@ fn cause(correlation_id: &str, causation_id: String) -> Cause {
 impl Approval {
     /// Carries out a task.
     pub(crate) async fn task(&self, task: Task) -> Result<Value, Fault> {
-        let submission = match &task {
-            Task::Choose { submission } | Task::Ask { submission, .. } | Task::Expire { submission, .. } => *submission,
-        };
+        let Task { what, submission, correlation_id, causation_id } = task;
         let span = tracing::info_span!("task", expense.id = %submission.expense, submission.id = %submission);
+        let cause = cause(correlation_id.parse().unwrap_or_else(|_| new_correlation_id()), causation_id);
         async {
-            match task {
-                Task::Choose { submission } => self.choose(submission).await,
-                Task::Ask { submission, step, approver, due_at, task_token, correlation_id, causation_id } => {
-                    let cause = cause(&correlation_id, causation_id);
-                    self.ask(submission, step, approver, due_at, task_token.0, cause).await
-                }
-                Task::Expire { submission, step, correlation_id, causation_id } => {
-                    self.expire(submission, step, cause(&correlation_id, causation_id)).await
-                }
+            match what {
+                What::Choose => self.choose(submission, &cause).await?.answer(),
+                What::Ask { choice, task_token } => self.ask(submission, choice, task_token.0, &cause).await,
+                What::TimeUp { choice } => self.time_up(submission, choice.step, &cause).await?.answer(),
             }
         }
         .instrument(span)
@@ -99,67 +157,85 @@ impl Approval {
         Ok(state.filter(|state| state.status == ExpenseStatus::Submitted && state.submission == submission.number))
     }
 
-    async fn choose(&self, submission: SubmissionId) -> Result<Value, Fault> {
+    async fn choose(&self, submission: SubmissionId, cause: &Cause) -> Result<Standing, Fault> {
         let now = Timestamp::now();
-        let wait = |due_at: Timestamp| due_at.duration_since(now).as_secs().max(SHORTEST_WAIT);
+        let steps = self.store.steps(submission).await?;
         // A restarted approval goes on with the step that there is: its link stays good, and nobody is asked twice.
-        if let Some(step) = self.store.step(submission, STEP).await? {
-            if let Some(end) = StepEnd::of(&step) {
-                return Ok(
-                    json!({ "outcome": end, "step": STEP, "approver": step.approver, "due_at": step.due_at, "timeout_seconds": SHORTEST_WAIT }),
-                );
-            }
-            return Ok(
-                json!({ "step": STEP, "approver": step.approver, "due_at": step.due_at, "timeout_seconds": wait(step.due_at) }),
-            );
+        if let Some(last) = steps.last().filter(|step| StepEnd::of(step) != Some(StepEnd::Passed)) {
+            return Ok(Standing::of(last, now));
         }
         let Some(expense) = self.waiting(submission).await? else {
-            return Ok(json!({ "outcome": StepEnd::Closed }));
+            let expense = self.store.expense(submission.expense).await?;
+            let approved = expense.is_some_and(|expense| {
+                expense.status == ExpenseStatus::Approved && expense.submission == submission.number
+            });
+            return Ok(Standing::Ended { outcome: if approved { StepEnd::Approved } else { StepEnd::Closed } });
         };
-        let submitter = self.store.person(expense.owner).await?.ok_or("the submitter has no profile")?;
-        let manager = match submitter.state.manager {
-            Some(manager) => self.store.person(manager).await?.map(|manager| manager.state),
-            None => None,
+        let version = self.policy_version(&expense).await?;
+        let policy = self.store.policy(version).await?.unwrap_or_default();
+        let (levels, second_level) = match steps.last() {
+            Some(passed) => (passed.levels, passed.second_level),
+            None => {
+                // Also what its owner says is none: their word alone must not save asking somebody.
+                let suspected = !duplicates::suspects(&self.store, &expense).await?.is_empty();
+                (levels(&policy, &expense, suspected), policy.second_level)
+            }
         };
-        let delegate = match manager.as_ref().and_then(|manager| manager.delegation.as_ref()) {
-            Some(delegation) => self.store.person(delegation.delegate).await?.map(|delegate| delegate.state),
-            None => None,
+        if levels == 0 {
+            let command = Command::AutoApprove { submission: submission.number, policy_version: version };
+            let mut transaction = Transaction::default();
+            add_expense_change(&mut transaction, Some(&expense), decide(Some(&expense), command)?, cause)?;
+            // Something was faster, a withdrawal say: the state machine tries again and finds it.
+            self.store.table.commit(transaction).await?;
+            tracing::info!("approved by the policy");
+            return Ok(Standing::Ended { outcome: StepEnd::Approved });
+        }
+        let step = u32::try_from(steps.len())? + 1;
+        let passed_over: Vec<_> = steps.iter().filter_map(|step| step.decided_by).collect();
+        let level = if step == 1 { Level::First } else { Level::Second(second_level) };
+        let organisation = People::new(&self.store, now).organisation(expense.owner).await?;
+        let approver = organisation.choose(level, &passed_over, None)?;
+        let after = |seconds: u64| -> Result<Timestamp, Fault> {
+            Ok(whole_seconds(now) + SignedDuration::from_secs(i64::try_from(seconds)?))
         };
-        let finance: Vec<_> =
-            self.store.people_with(Role::Finance).await?.into_iter().map(|person| person.state).collect();
-        let candidates = Candidates { manager: manager.as_ref(), delegate: delegate.as_ref(), finance: &finance };
-        let today = now.to_zoned(TimeZone::UTC).date();
-        let approver = approver::choose(expense.owner, candidates, today)?;
-        let policy = self.store.policy(self.policy_version(&expense).await?).await?.unwrap_or_default();
-        let due_at = whole_seconds(now) + SignedDuration::from_secs(i64::try_from(policy.decision_due_seconds)?);
-        Ok(json!({ "step": STEP, "approver": approver, "due_at": due_at, "timeout_seconds": wait(due_at) }))
+        let choice = Choice {
+            step,
+            approver,
+            due_at: after(policy.decision_due_seconds)?,
+            remind_at: after(policy.reminder_after_seconds)?,
+            escalate_at: after(policy.escalation_after_seconds)?,
+            levels,
+            second_level,
+            passed_over,
+        };
+        let times = [choice.remind_at, choice.escalate_at];
+        Ok(Standing::pending(choice, times, now))
     }
 
     /// The policy that the submission began with, as its event says.
-    async fn policy_version(&self, expense: &ExpenseState) -> Result<u32, Fault> {
+    pub(crate) async fn policy_version(&self, expense: &ExpenseState) -> Result<u32, ChangeError> {
         let history = self.store.history(expense.id).await?;
-        let submitted = history.iter().rev().find_map(|record| match record.event().ok()?.data {
-            slipstream_events::EventBody::ExpenseSubmitted(data) => Some(data.change.policy_version),
+        let began = history.iter().rev().find_map(|record| match record.event().ok()?.data {
+            EventBody::ExpenseSubmitted(data) => Some(data.change.policy_version),
+            EventBody::ExpenseReopened(data) => Some(data.change.policy_version),
             _ => None,
         });
-        Ok(submitted.ok_or("the expense has no submission in its history")?)
+        began.ok_or(ChangeError::Rejected(Rejection::Existence("the expense has no submission in its history")))
     }
 
     async fn ask(
         &self,
         submission: SubmissionId,
-        step: u32,
-        approver: PersonId,
-        due_at: Timestamp,
+        choice: Choice,
         task_token: String,
-        cause: Cause,
+        cause: &Cause,
     ) -> Result<Value, Fault> {
         let mut races = 0;
         loop {
-            let known = self.store.step(submission, step).await?;
+            let known = self.store.step(submission, choice.step).await?;
             let outcome = match known {
                 Some(known) => self.hand_over(known, &task_token).await,
-                None => self.begin(submission, step, approver, due_at, &task_token, &cause).await,
+                None => self.begin(submission, &choice, &task_token, cause).await,
             };
             match outcome {
                 Ok(Some(end)) => {
@@ -168,7 +244,7 @@ impl Approval {
                     return Ok(json!({}));
                 }
                 Ok(None) => return Ok(json!({})),
-                Err(ChangeError::Store(StoreError::Condition(_))) if races < 8 => races += 1,
+                Err(ChangeError::Store(StoreError::Condition(_))) if races < MAX_RACES => races += 1,
                 Err(error) => return Err(error.into()),
             }
         }
@@ -197,13 +273,12 @@ impl Approval {
     async fn begin(
         &self,
         submission: SubmissionId,
-        step: u32,
-        approver: PersonId,
-        due_at: Timestamp,
+        choice: &Choice,
         task_token: &str,
         cause: &Cause,
     ) -> Result<Option<StepEnd>, ChangeError> {
         let Some(expense) = self.waiting(submission).await? else { return Ok(Some(StepEnd::Closed)) };
+        let &Choice { step, approver, due_at, .. } = choice;
         let command = Command::RequestApproval { submission: submission.number, step, approver, due_at };
         let change = decide(Some(&expense), command)?;
         let record = StepRecord {
@@ -212,11 +287,19 @@ impl Approval {
             approver,
             status: StepStatus::Pending,
             due_at,
+            remind_at: Some(choice.remind_at).filter(|at| *at < due_at),
+            escalate_at: Some(choice.escalate_at).filter(|at| *at < due_at),
+            levels: choice.levels,
+            second_level: choice.second_level,
+            passed_over: choice.passed_over.clone(),
             task_token: task_token.to_owned(),
             link_hashes: Vec::new(),
+            former_link_hashes: Vec::new(),
+            disown_hashes: Vec::new(),
             outcome: None,
             decided_by: None,
             decided_at: None,
+            disowned_at: None,
         };
         let mut transaction = Transaction::default();
         add_expense_change(&mut transaction, Some(&expense), change, cause)?;
@@ -226,33 +309,97 @@ impl Approval {
         Ok(None)
     }
 
-    /// Gives the expense back to its owner, unless the step ended in another way first.
-    async fn expire(&self, submission: SubmissionId, step: u32, cause: Cause) -> Result<Value, Fault> {
+    /// Does what the times of a step that are over ask for, each once, and says how it stands then. A decision may have
+    /// been faster: what counts is the step as it is read here.
+    async fn time_up(&self, submission: SubmissionId, step: u32, cause: &Cause) -> Result<Standing, Fault> {
         let mut races = 0;
         loop {
-            let record = self.store.step(submission, step).await?;
-            if let Some(end) = record.as_ref().and_then(StepEnd::of) {
-                return Ok(json!({ "outcome": end }));
-            }
-            let Some(expense) = self.waiting(submission).await? else {
-                return Ok(json!({ "outcome": StepEnd::Closed }));
+            let now = Timestamp::now();
+            // Before the step: once the submission has ended, the step says how.
+            let expense = self.waiting(submission).await?;
+            // The time ran out before the step was written.
+            let Some(record) = self.store.step(submission, step).await? else {
+                return self.choose(submission, cause).await;
             };
-            let change = decide(Some(&expense), Command::Expire { submission: submission.number, step })?;
-            let mut transaction = Transaction::default();
-            add_expense_change(&mut transaction, Some(&expense), change, &cause)?;
-            if let Some(record) = &record {
-                add_step_closing(&mut transaction, record, cause.at);
+            if StepEnd::of(&record).is_some() {
+                return Ok(Standing::of(&record, now));
             }
+            let Some(expense) = expense else {
+                return Ok(Standing::Ended { outcome: StepEnd::Closed });
+            };
+            let is_over = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+            let mut transaction = Transaction::default();
+            let what = if record.due_at <= now {
+                let change = decide(Some(&expense), Command::Expire { submission: submission.number, step })?;
+                add_expense_change(&mut transaction, Some(&expense), change, cause)?;
+                add_step_closing(&mut transaction, &record, cause.at);
+                "expired"
+            } else if is_over(record.escalate_at) {
+                self.add_escalation(&mut transaction, &record, &expense, cause).await?;
+                "escalated"
+            } else if is_over(record.remind_at) {
+                add_reminder(&mut transaction, &record, &expense, cause)?;
+                "reminded"
+            } else {
+                return Ok(Standing::of(&record, now));
+            };
             match self.store.table.commit(transaction).await {
-                Ok(()) => {
-                    tracing::info!(step, "expired");
-                    return Ok(json!({ "outcome": StepEnd::Closed }));
+                Ok(()) if what == "expired" => {
+                    tracing::info!(step, what, "the time is up");
+                    return Ok(Standing::Ended { outcome: StepEnd::Closed });
                 }
-                Err(StoreError::Condition(_)) if races < 8 => races += 1,
+                // There may be more whose time is over.
+                Ok(()) => tracing::info!(step, what, "the time is up"),
+                Err(StoreError::Condition(_)) if races < MAX_RACES => races += 1,
                 Err(error) => return Err(error.into()),
             }
         }
     }
+
+    /// Adds to a transaction that the next one up is asked. Where there is nobody else, the step stays as it is and is not
+    /// escalated again.
+    async fn add_escalation(
+        &self,
+        transaction: &mut Transaction,
+        step: &StepRecord,
+        expense: &ExpenseState,
+        cause: &Cause,
+    ) -> Result<(), Fault> {
+        let organisation = People::new(&self.store, cause.at).organisation(expense.owner).await?;
+        let mut after = StepRecord { escalate_at: None, ..step.clone() };
+        after.passed_over.push(step.approver);
+        match organisation.choose(step.level(), &after.passed_over, None) {
+            Ok(next) if !after.passed_over.contains(&next) => {
+                after.approver = next;
+                Ok(add_reassignment(transaction, step, &after, expense, ReassignmentReason::Escalated, cause)?)
+            }
+            Ok(_) | Err(_) => {
+                let condition = Condition::new("#status = :pending").name("#status", "status");
+                let condition = condition.value(":pending", text("pending"));
+                transaction.update(&keys::step(step.submission, step.step), "REMOVE escalate_at", condition);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Adds to a transaction that the approver is reminded; the event has it mailed.
+fn add_reminder(
+    transaction: &mut Transaction,
+    step: &StepRecord,
+    expense: &ExpenseState,
+    cause: &Cause,
+) -> Result<(), ChangeError> {
+    let (number, step_number) = (step.submission.number, step.step);
+    let command = Command::RemindApprover { submission: number, step: step_number, approver: step.approver };
+    add_expense_change(transaction, Some(expense), decide(Some(expense), command)?, cause)?;
+    let condition = Condition::new("#status = :pending AND #approver = :approver AND attribute_exists(remind_at)")
+        .name("#status", "status")
+        .name("#approver", "approver")
+        .value(":pending", text("pending"))
+        .value(":approver", text(step.approver));
+    transaction.update(&keys::step(step.submission, step.step), "REMOVE remind_at", condition);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -262,8 +409,12 @@ mod tests {
     #[test]
     fn a_task_is_read_and_its_token_stays_out_of_sight() {
         let task: Task = serde_json::from_value(json!({
-            "task": "ask", "submission": "exp_5d0f6c1e8a7b5c3d9e2f1a0b4c6d8e70.1", "step": 1,
-            "approver": "5e1f0c22-3a4b-4c5d-8e6f-7a8b9c0d1e2f", "due_at": "2026-03-26T12:31:05Z", "task_token": "s3cret",
+            "task": "ask", "submission": "exp_5d0f6c1e8a7b5c3d9e2f1a0b4c6d8e70.1", "task_token": "s3cret",
+            "choice": {
+                "step": 1, "approver": "5e1f0c22-3a4b-4c5d-8e6f-7a8b9c0d1e2f", "due_at": "2026-03-26T12:31:05Z",
+                "remind_at": "2026-03-14T12:31:05Z", "escalate_at": "2026-03-16T12:31:05Z", "levels": 1,
+                "second_level": "finance", "passed_over": [],
+            },
             "correlation_id": "c", "causation_id": "expense/x/3",
         }))
         .unwrap();

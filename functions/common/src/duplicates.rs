@@ -2,7 +2,7 @@
 //! same purchase. What is suspected is looked up when it is asked for, by marks that come and go with the expenses, so
 //! that an expense that was deleted or rejected is not suspected for ever.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use slipstream_events::{ExpenseId, ExpenseState, PersonId};
 
@@ -10,11 +10,12 @@ use crate::{
     keys::{self, MARK_PREFIX},
     records::MarkRecord,
     store::Store,
-    table::StoreError,
+    table::{Condition, StoreError, Transaction, item},
 };
 
-/// The most suspects that are looked at of either kind.
-const MAX_SUSPECTS: i32 = 20;
+/// The most marks that are looked at of either kind: those of the largest split (`split::MAX_PARTS`), which are one claim,
+/// and as many others.
+const MAX_MARKS: i32 = 40;
 
 /// What two expenses have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -26,12 +27,12 @@ pub enum Kind {
     SamePurchase,
 }
 
-/// Another expense that may be the same.
+/// Another claim that may be the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suspect {
     /// What they have in common.
     pub kind: Kind,
-    /// Which one. Not for the eyes of an owner where it is someone else's.
+    /// Which one; of a split the first part. Not for the eyes of an owner where it is someone else's.
     pub expense: ExpenseId,
     /// Whose. Not for the eyes of an owner.
     pub owner: PersonId,
@@ -39,10 +40,44 @@ pub struct Suspect {
     pub dismissed: bool,
 }
 
-/// What is kept of a pair that was said to be no duplicate: who does not know the other expense's id learns nothing
-/// from it.
-pub fn digest(expense: ExpenseId, other: ExpenseId) -> String {
+/// What digests of pairs are made with. Ids can be worked out by who knows their owner and has the same file, so that a
+/// digest of ids alone would tell an owner whether the other expense is that of a colleague they think of.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Secret {
+    random: String,
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// The secret; made when it is first needed, and the same from then on.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn secret(store: &Store) -> Result<Secret, StoreError> {
+    let key = keys::duplicates_secret();
+    loop {
+        if let Some(secret) = store.table.get(&key).await? {
+            return Ok(secret);
+        }
+        let fresh = Secret { random: hex::encode(rand::random::<[u8; 32]>()) };
+        let mut transaction = Transaction::default();
+        transaction.put(&key, item(&fresh, [])?, Some(Condition::absent()));
+        match store.table.commit(transaction).await {
+            Ok(()) => return Ok(fresh),
+            Err(StoreError::Condition(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// What is kept of a pair that was said to be no duplicate: its owner learns nothing from it.
+pub fn digest(secret: &Secret, expense: ExpenseId, other: ExpenseId) -> String {
     let mut digest = Sha256::new();
+    digest.update(secret.random.as_bytes());
     for id in [expense, other] {
         digest.update(id.to_string().as_bytes());
         digest.update([0]);
@@ -50,28 +85,26 @@ pub fn digest(expense: ExpenseId, other: ExpenseId) -> String {
     hex::encode(digest.finalize())
 }
 
-/// Whether a mark beside `state`'s is that of another claim. The parts of a split are one claim.
-fn is_another(state: &ExpenseState, mark: &MarkRecord) -> bool {
-    let family = |split_of: Option<ExpenseId>, id: ExpenseId| split_of.unwrap_or(id);
-    let mine = family(state.split.as_ref().map(|split| split.of), state.id);
-    family(mark.split_of, mark.expense) != mine
-}
-
-/// What may be the same as `state`: two queries of at most twenty marks each, and none where there is nothing to compare.
+/// What may be the same as `state`: two queries of at most forty marks each, and none where there is nothing to compare;
+/// and the secret, where something was dismissed. The parts of a split are one claim.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn suspects(store: &Store, state: &ExpenseState) -> Result<Vec<Suspect>, StoreError> {
     let same_file = state.receipt_sha256.as_deref().map(keys::same_file);
-    let same_purchase = keys::same_purchase(&state.details);
+    let same_purchase = keys::same_purchase(state);
+    let mine = state.split.as_ref().map_or(state.id, |split| split.of);
+    let secret = if state.distinct_from.is_empty() { None } else { Some(secret(store).await?) };
+    let is_dismissed =
+        |other| secret.as_ref().is_some_and(|secret| state.distinct_from.contains(&digest(secret, state.id, other)));
     let mut found: Vec<Suspect> = Vec::new();
     for (kind, partition) in [(Kind::SameFile, same_file), (Kind::SamePurchase, same_purchase)] {
         let Some(partition) = partition else { continue };
-        let marks: Vec<MarkRecord> = store.table.beginning_with(&partition, MARK_PREFIX, MAX_SUSPECTS).await?;
-        for mark in marks.iter().filter(|mark| is_another(state, mark)) {
-            if found.iter().all(|known| known.expense != mark.expense) {
-                let dismissed = state.distinct_from.contains(&digest(state.id, mark.expense));
-                found.push(Suspect { kind, expense: mark.expense, owner: mark.owner, dismissed });
+        let marks: Vec<MarkRecord> = store.table.beginning_with(&partition, MARK_PREFIX, MAX_MARKS).await?;
+        for mark in marks {
+            let expense = mark.split_of.unwrap_or(mark.expense);
+            if expense != mine && found.iter().all(|known| known.expense != expense) {
+                found.push(Suspect { kind, expense, owner: mark.owner, dismissed: is_dismissed(expense) });
             }
         }
     }
@@ -83,10 +116,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pair_is_told_by_both() {
+    fn a_pair_is_told_by_both_and_the_secret() {
         let [a, b, c] = ["a", "b", "c"].map(|name| ExpenseId::derived_from(&[name]));
-        assert_eq!(digest(a, b), digest(a, b));
-        assert_ne!(digest(a, b), digest(a, c));
-        assert_ne!(digest(a, b), digest(b, a), "each owner says it for their own");
+        let [secret, other] = ["secret", "other"].map(|random| Secret { random: random.to_owned() });
+        assert_eq!(digest(&secret, a, b), digest(&secret, a, b));
+        assert_ne!(digest(&secret, a, b), digest(&secret, a, c));
+        assert_ne!(digest(&secret, a, b), digest(&secret, b, a), "each owner says it for their own");
+        assert_ne!(digest(&secret, a, b), digest(&other, a, b));
+        assert!(!format!("{secret:?}").contains("secret"), "it is in no log");
     }
 }

@@ -38,8 +38,10 @@ pub enum ExecutionError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepEnd {
-    /// The approver said yes.
+    /// The approver said yes, and nobody else is asked.
     Approved,
+    /// The approver said yes, and the next level is asked.
+    Passed,
     /// The approver said no.
     Rejected,
     /// The approver sent it back.
@@ -54,6 +56,7 @@ impl StepEnd {
         match (step.status, step.outcome) {
             (StepStatus::Pending, _) => None,
             (StepStatus::Decided, Some(StepOutcome::Approved)) => Some(Self::Approved),
+            (StepStatus::Decided, Some(StepOutcome::Passed)) => Some(Self::Passed),
             (StepStatus::Decided, Some(StepOutcome::Rejected)) => Some(Self::Rejected),
             (StepStatus::Decided, Some(StepOutcome::ChangesRequested)) => Some(Self::ChangesRequested),
             (StepStatus::Decided, None) | (StepStatus::Closed, _) => Some(Self::Closed),

@@ -4,8 +4,8 @@
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use slipstream_domain::merchant;
 use slipstream_events::{
-    Category, EventId, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, ExportId, PersonId, ReceiptId, ReportId,
-    Role, Subject, SubjectType, SubmissionId,
+    BatchId, Category, EventId, ExpenseId, ExpenseState, ExpenseStatus, ExportId, PersonId, ReceiptId, ReportId, Role,
+    Subject, SubjectType, SubmissionId,
 };
 
 /// The partition key's attribute.
@@ -155,6 +155,31 @@ pub const REPORT_SUBMISSION_PREFIX: &str = "SUBMISSION#";
 /// The guard of the one mail that asks an approver for a submitted report.
 pub fn report_guard(consumer: &str, id: ReportId, number: u32, approver: PersonId) -> Key {
     key(format!("DONE#{consumer}#report/{id}/{number}/{approver}"), "DONE")
+}
+
+/// The steps that one person gets one mail about, being gathered.
+pub fn gathering(person: PersonId, kind: &str) -> Key {
+    key(format!("MAIL#{person}"), kind)
+}
+
+/// The steps that one person gets, or got, one mail about.
+pub fn batch(id: BatchId) -> Key {
+    key(format!("BATCH#{id}"), "BATCH")
+}
+
+/// The guard of the one mail about a batch.
+pub fn batch_guard(consumer: &str, id: BatchId) -> Key {
+    key(format!("DONE#{consumer}#batch/{id}"), "DONE")
+}
+
+/// The guard of the one reminder that an approver gets on a day (UTC).
+pub fn reminder_guard(consumer: &str, approver: PersonId, day: Date) -> Key {
+    key(format!("DONE#{consumer}#reminder/{approver}/{day}"), "DONE")
+}
+
+/// The guard of what finance is told of a person whom mail does not reach, since when; one for each of them.
+pub fn undeliverable_guard(consumer: &str, person: PersonId, since: Timestamp) -> Key {
+    key(format!("DONE#{consumer}#undeliverable/{person}/{}", instant(since)), "DONE")
 }
 
 /// The guard of one effect of one event.
@@ -307,10 +332,14 @@ pub fn same_file(sha256: &str) -> String {
 }
 
 /// The partition of the expenses that look like the same purchase: merchant (by its key), date, currency and amount as
-/// on the receipt. `None` while something of it is not known.
-pub fn same_purchase(details: &ExpenseDetails) -> Option<String> {
+/// on the receipt; of a part of a split the amount of the whole. `None` while something of it is not known.
+pub fn same_purchase(state: &ExpenseState) -> Option<String> {
+    let details = &state.details;
     let merchant = merchant::key(details.merchant.as_deref()?);
-    let amount = details.original_amount.or(details.amount)?;
+    let amount = match &state.split {
+        Some(split) => split.original_amount.unwrap_or(split.total),
+        None => details.original_amount.or(details.amount)?,
+    };
     let date = details.date?;
     (!merchant.is_empty()).then(|| format!("LIKELY#{merchant}#{date}#{}#{}", amount.currency, amount.minor_units))
 }
@@ -339,7 +368,7 @@ pub fn marks(state: &ExpenseState) -> Vec<Mark> {
     };
     if state.status != ExpenseStatus::Rejected {
         state.receipt_sha256.as_deref().map(same_file).into_iter().for_each(&mut mark);
-        same_purchase(&state.details).into_iter().for_each(&mut mark);
+        same_purchase(state).into_iter().for_each(&mut mark);
     }
     state.details.report.map(report_partition).into_iter().for_each(&mut mark);
     let holds = state.split.as_ref().is_none_or(|split| split.of == state.id);
@@ -347,6 +376,11 @@ pub fn marks(state: &ExpenseState) -> Vec<Mark> {
         marks.push(Mark { key: receipt_use(receipt), exclusive: true });
     }
     marks
+}
+
+/// What digests of dismissed duplicates are made with.
+pub fn duplicates_secret() -> Key {
+    key("SECRET".to_owned(), "DUPLICATES")
 }
 
 /// The answer to a request that named an idempotency key.
@@ -492,6 +526,8 @@ pub enum Open {
     Resumption,
     /// A submitted report whose approvers were not mailed yet.
     ReportMail,
+    /// Steps whose mail waits for more, or was not sent yet.
+    Mail,
     /// A receipt that was deleted while its files are still there.
     Erasure,
     /// An export that is being made, or an erasure that is under way.
@@ -506,6 +542,7 @@ impl Open {
             Self::Submission => "OPEN#submission",
             Self::Resumption => "OPEN#resumption",
             Self::ReportMail => "OPEN#report-mail",
+            Self::Mail => "OPEN#mail",
             Self::Erasure => "OPEN#erasure",
             Self::Background => "OPEN#background",
         }
@@ -542,7 +579,7 @@ mod tests {
 
     #[test]
     fn an_expense_stands_where_it_is_looked_for_and_nowhere_else() {
-        use slipstream_events::{Currency, Money};
+        use slipstream_events::{Currency, ExpenseDetails, Money};
         let owner: PersonId = "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a11".parse().unwrap();
         let mut state = ExpenseState {
             id: ExpenseId::derived_from(&["x"]),

@@ -9,12 +9,14 @@
 //! - [`store`]: changes of expenses, receipts, people and policy, each with its event in the same transaction;
 //! - [`rates`]: the exchange rates, by day;
 //! - [`sums`]: the keys of the projections table that more than one function uses;
-//! - [`http`], [`problem`], [`caller`], [`routes`]: API Gateway requests and RFC 9457 problems;
+//! - [`http`], [`problem`], [`caller`], [`routes`], [`visible`]: API Gateway requests, RFC 9457 problems, and who may see what;
 //! - [`act`]: what a request asks for, carried out once; [`page`]: lists by page;
+//! - [`approvals`]: whom an approval step asks;
 //! - [`duplicates`]: expenses that may be claimed twice;
 //! - [`background`]: work that takes longer than a request, and its place among the open work;
 //! - [`warnings`]: what an approver should look at;
 //! - [`bus`], [`execution`]: the event bus and the approval state machine;
+//! - [`mailing`]: steps that a person is mailed about together;
 //! - [`queue`]: batches of queue messages, record by record.
 //!
 //! It must not know what one function alone does.
@@ -22,6 +24,7 @@
 //! To test: `cargo test -p slipstream-common`; the table's real behaviour is tested end to end in `tests/`.
 
 pub mod act;
+pub mod approvals;
 pub mod background;
 pub mod bus;
 pub mod caller;
@@ -31,6 +34,7 @@ pub mod guard;
 pub mod http;
 pub mod keys;
 pub mod mail_domains;
+pub mod mailing;
 pub mod metrics;
 pub mod page;
 pub mod problem;
@@ -45,6 +49,7 @@ pub mod store;
 pub mod sums;
 pub mod table;
 pub mod telemetry;
+pub mod visible;
 pub mod warnings;
 
 /// What a function answers the runtime when it cannot answer the event itself: the invocation failed, and whoever

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     http::Request,
-    keys::{PK, SK},
+    keys::{Index, PK, SK},
     problem::Problem,
     table::{IndexQuery, Item, Table, text},
 };
@@ -34,7 +34,8 @@ pub struct Budget {
 pub struct Listing {
     /// The partitions, all of one index and one direction.
     pub partitions: Vec<IndexQuery>,
-    /// What tells this listing from another, such as its filters: a cursor goes with its own listing only.
+    /// What was asked for beside the partitions, as it was asked: a cursor goes with its own listing only. What is filled
+    /// in by the clock does not belong here, or a cursor would be refused once the clock has gone on.
     pub filters: String,
     /// Whether items may be left out.
     pub filtered: bool,
@@ -61,6 +62,11 @@ pub fn limit(request: &Request) -> Result<usize, Problem> {
     known.ok_or_else(|| Problem::invalid("limit", format!("give a number from 1 to {MAX_LIMIT}")))
 }
 
+/// 422: the cursor is none.
+fn invalid_cursor() -> Problem {
+    Problem::invalid("cursor", "use the next_cursor of an earlier page of the same list, unchanged")
+}
+
 /// A place in a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Place {
@@ -68,35 +74,35 @@ struct Place {
     l: String,
     /// The partition.
     p: String,
-    /// The last item that was looked at: its sort key in the index, and its own key. `None` before the first.
-    i: Option<(String, String, String)>,
+    /// The last item that was looked at. `None` before the first.
+    i: Option<Looked>,
+}
+
+/// An item that was looked at: its sort key in the index, and its own key.
+type Looked = (String, String, String);
+
+fn looked(index: Index, item: &Item) -> Option<Looked> {
+    let of = |name: &str| item.get(name)?.as_s().ok().cloned();
+    Some((of(index.sk())?, of(PK)?, of(SK)?))
 }
 
 impl Listing {
     fn digest(&self) -> String {
-        let mut digest = Sha256::new();
-        for partition in &self.partitions {
-            digest.update(partition.pk.as_bytes());
-            digest.update([0]);
-        }
-        digest.update(self.filters.as_bytes());
-        BASE64_URL_SAFE_NO_PAD.encode(&digest.finalize()[..9])
+        BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(&self.filters)[..9])
     }
 
     /// The place that a cursor names. It cannot lead out of the listing, whatever it says.
     fn place(&self, cursor: &str) -> Result<(usize, Option<Item>), Problem> {
-        let invalid =
-            || Problem::invalid("cursor", "use the next_cursor of an earlier page of the same list, unchanged");
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok().filter(|_| cursor.len() <= MAX_CURSOR);
         let place: Option<Place> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let place = place.filter(|place| place.l == self.digest()).ok_or_else(invalid)?;
-        let at = self.partitions.iter().position(|partition| partition.pk == place.p).ok_or_else(invalid)?;
+        let place = place.filter(|place| place.l == self.digest()).ok_or_else(invalid_cursor)?;
+        let at = self.partitions.iter().position(|partition| partition.pk == place.p).ok_or_else(invalid_cursor)?;
         let partition = &self.partitions[at];
         let Some((sort, pk, sk)) = place.i else { return Ok((at, None)) };
         let inside = partition.from.as_ref().is_none_or(|from| *from <= sort)
             && partition.until.as_ref().is_none_or(|until| sort <= *until);
         if !inside || [&sort, &pk, &sk].iter().any(|part| part.is_empty() || part.len() > MAX_CURSOR / 2) {
-            return Err(invalid());
+            return Err(invalid_cursor());
         }
         let start = Item::from([
             (PK.to_owned(), text(pk)),
@@ -107,13 +113,9 @@ impl Listing {
         Ok((at, Some(start)))
     }
 
-    /// The cursor that names a place: after `item`, or before the first of the partition.
-    fn cursor(&self, partition: &IndexQuery, item: Option<&Item>) -> Option<String> {
-        let key = |item: &Item| {
-            let of = |name: &str| item.get(name)?.as_s().ok().cloned();
-            Some((of(partition.index.sk())?, of(PK)?, of(SK)?))
-        };
-        let place = Place { l: self.digest(), p: partition.pk.clone(), i: item.and_then(key) };
+    /// The cursor that names a place: after an item, or before the first of the partition.
+    fn cursor(&self, partition: &IndexQuery, after: Option<Looked>) -> Option<String> {
+        let place = Place { l: self.digest(), p: partition.pk.clone(), i: after };
         Some(BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(&place).ok()?))
     }
 
@@ -131,7 +133,6 @@ impl Listing {
         let cursor = request.query_string_parameters.get("cursor");
         let (mut at, mut start) = cursor.map(|cursor| self.place(cursor)).transpose()?.unwrap_or((0, None));
         let mut items = Vec::new();
-        let mut next_cursor = None;
         for _ in 0..self.budget.queries {
             let Some(partition) = self.partitions.get(at) else { return Ok(Listed { items, next_cursor: None }) };
             let size = if self.filtered { MAX_LIMIT } else { limit - items.len() };
@@ -140,14 +141,15 @@ impl Listing {
             let mut left = page.items.len();
             for found in page.items {
                 left -= 1;
-                next_cursor = self.cursor(partition, Some(&found));
+                let place = looked(partition.index, &found);
                 let item: T = serde_dynamo::from_item(found).map_err(crate::table::StoreError::from)?;
                 if keep(&item) {
                     items.push(item);
                 }
                 if items.len() == limit {
                     let over = left == 0 && page.next.is_none() && at + 1 == self.partitions.len();
-                    return Ok(Listed { items, next_cursor: next_cursor.filter(|_| !over) });
+                    let next_cursor = self.cursor(partition, place).filter(|_| !over);
+                    return Ok(Listed { items, next_cursor });
                 }
             }
             match page.next {
@@ -156,10 +158,9 @@ impl Listing {
             }
         }
         // The budget is used up.
-        let Some(partition) = self.partitions.get(at) else { return Ok(Listed { items, next_cursor: None }) };
-        if start.is_none() {
-            next_cursor = self.cursor(partition, None);
-        }
+        let next_cursor = self.partitions.get(at).and_then(|partition| {
+            self.cursor(partition, start.as_ref().and_then(|start| looked(partition.index, start)))
+        });
         Ok(Listed { items, next_cursor })
     }
 }
@@ -167,7 +168,6 @@ impl Listing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::Index;
 
     fn listing(filters: &str) -> Listing {
         let partition = IndexQuery {
@@ -200,12 +200,17 @@ mod tests {
     #[test]
     fn a_cursor_leads_back_to_its_place_and_nowhere_else() {
         let listing = super::tests::listing("");
-        let cursor = listing.cursor(&listing.partitions[0], Some(&item("2026-01-05#exp_1"))).unwrap();
+        let after = |sort: &str| {
+            let place = looked(Index::Owner, &item(sort));
+            listing.cursor(&listing.partitions[0], place).unwrap()
+        };
+        let cursor = after("2026-01-05#exp_1");
         let (at, start) = listing.place(&cursor).unwrap();
         assert_eq!((at, start), (0, Some(item("2026-01-05#exp_1"))));
         assert_eq!(super::tests::listing("category=meals").place(&cursor).unwrap_err().status, 422, "another list");
-        let outside = listing.cursor(&listing.partitions[0], Some(&item("2026-03-05#exp_1"))).unwrap();
-        assert_eq!(listing.place(&outside).unwrap_err().status, 422, "out of the range");
+        assert_eq!(listing.place(&after("2026-03-05#exp_1")).unwrap_err().status, 422, "out of the range");
+        let too_long = after(&format!("2026-01-05#{}", "x".repeat(1024)));
+        assert_eq!(listing.place(&too_long).unwrap_err().status, 422, "longer than a key can be");
         let mut foreign = listing.clone();
         foreign.partitions[0].pk = "OWNER#you".to_owned();
         assert_eq!(foreign.place(&cursor).unwrap_err().status, 422, "someone else's");

@@ -1,8 +1,11 @@
 //! Errors over HTTP as problem documents (RFC 9457).
 
 use serde::Serialize;
-use slipstream_domain::{details::FieldProblem, expense::Rejection};
-use slipstream_events::PolicyFinding;
+use slipstream_domain::{
+    details::FieldProblem,
+    expense::{Rejection, next_status},
+};
+use slipstream_events::{ExpenseStatus, PolicyFinding};
 
 use crate::{store::ChangeError, table::StoreError};
 
@@ -48,6 +51,13 @@ impl Problem {
         Self::new(400, "bad-request", "The request cannot be understood", detail)
     }
 
+    /// 400: the body has not the form that is described, field by field.
+    pub fn bad_fields(errors: Vec<FieldError>) -> Self {
+        let mut problem = Self::bad_request(told(&errors));
+        problem.errors = errors;
+        problem
+    }
+
     /// 422: a field is wrong.
     pub fn invalid(field: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::invalid_fields(vec![FieldError { field: field.into(), remedy: remedy.into() }])
@@ -55,8 +65,7 @@ impl Problem {
 
     /// 422: some fields are wrong.
     pub fn invalid_fields(errors: Vec<FieldError>) -> Self {
-        let detail = errors.iter().map(|error| format!("{}: {}", error.field, error.remedy)).collect::<Vec<_>>();
-        let mut problem = Self::new(422, "invalid-field", "A field is not valid", detail.join("; "));
+        let mut problem = Self::new(422, "invalid-field", "A field is not valid", told(&errors));
         problem.errors = errors;
         problem
     }
@@ -64,6 +73,13 @@ impl Problem {
     /// 422: something is missing.
     pub fn incomplete(detail: impl Into<String>, errors: Vec<FieldError>) -> Self {
         let mut problem = Self::new(422, "incomplete", "Something is missing", detail);
+        problem.errors = errors;
+        problem
+    }
+
+    /// 422: the policy forbids it.
+    pub fn against_policy(detail: impl Into<String>, errors: Vec<FieldError>) -> Self {
+        let mut problem = Self::new(422, "policy", "The policy does not allow it", detail);
         problem.errors = errors;
         problem
     }
@@ -99,6 +115,16 @@ impl Problem {
         Self::new(412, "version-mismatch", "Changed meanwhile", detail)
     }
 
+    /// 413: the body is larger than `most` bytes.
+    pub fn too_large(most: usize) -> Self {
+        Self::new(413, "too-large", "The request is too large", format!("Send a body of at most {most} bytes."))
+    }
+
+    /// 415: the body is of a type that is not taken here.
+    pub fn unsupported_media_type(detail: impl Into<String>) -> Self {
+        Self::new(415, "unsupported-media-type", "Not a supported media type", detail)
+    }
+
     /// 503: try again.
     pub fn unavailable() -> Self {
         Self::new(503, "try-again", "Try again", "A service did not answer in time. Try the same request again.")
@@ -110,6 +136,12 @@ impl Problem {
     }
 }
 
+/// All of them in one sentence.
+fn told(errors: &[FieldError]) -> String {
+    let told: Vec<String> = errors.iter().map(|error| format!("{}: {}", error.field, error.remedy)).collect();
+    told.join("; ")
+}
+
 impl From<FieldProblem> for FieldError {
     fn from(problem: FieldProblem) -> Self {
         Self { field: problem.field.to_owned(), remedy: problem.remedy }
@@ -118,7 +150,12 @@ impl From<FieldProblem> for FieldError {
 
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
-        let detail = format!("{rejection}.");
+        let mut detail = sentence(&rejection.to_string());
+        if let Rejection::NotAllowed { status: ExpenseStatus::Submitted, action } = &rejection
+            && next_status(Some(ExpenseStatus::Draft), *action).is_some_and(|status| status != ExpenseStatus::Submitted)
+        {
+            detail.push_str(" Withdraw it first.");
+        }
         match rejection {
             Rejection::NotAllowed { .. } | Rejection::SubmissionOver { .. } => Self::conflict("wrong-state", detail),
             Rejection::Existence(_) => Self::not_found("expense"),
@@ -127,10 +164,8 @@ impl From<Rejection> for Problem {
                 Self::incomplete(detail, fields.into_iter().map(error).collect())
             }
             Rejection::Blocked(findings) => {
-                let mut problem = Self::new(422, "policy", "The policy does not allow it", detail);
                 let error = |finding: PolicyFinding| FieldError { field: finding.field, remedy: finding.message };
-                problem.errors = findings.into_iter().map(error).collect();
-                problem
+                Self::against_policy(detail, findings.into_iter().map(error).collect())
             }
             Rejection::Invalid(problems) => Self::invalid_fields(problems.into_iter().map(Into::into).collect()),
             Rejection::OwnExpense => Self::forbidden("own-expense", detail),
@@ -139,6 +174,13 @@ impl From<Rejection> for Problem {
             Rejection::Split(_) => Self::conflict("split", detail),
         }
     }
+}
+
+/// As people read it: errors begin in lower case and have no full stop.
+fn sentence(error: &str) -> String {
+    let mut rest = error.chars();
+    let first = rest.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(rest).chain(['.']).collect()
 }
 
 impl From<StoreError> for Problem {
@@ -168,6 +210,31 @@ impl From<ChangeError> for Problem {
                 tracing::error!(%cause, "an event cannot be written");
                 Self::internal()
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slipstream_domain::expense::Action;
+
+    use super::*;
+
+    #[test]
+    fn a_rejection_is_a_sentence_with_a_remedy() {
+        let detail = |rejection: Rejection| Problem::from(rejection).detail;
+        let not_allowed = |status, action| detail(Rejection::NotAllowed { status, action });
+        for (status, action, says) in [
+            (
+                ExpenseStatus::Submitted,
+                Action::Edit,
+                "An expense that is submitted cannot be edited. Withdraw it first.",
+            ),
+            (ExpenseStatus::Submitted, Action::Submit, "An expense that is submitted cannot be submitted."),
+            (ExpenseStatus::Submitted, Action::Reimburse, "An expense that is submitted cannot be reimbursed."),
+            (ExpenseStatus::Approved, Action::Edit, "An expense that is approved cannot be edited."),
+        ] {
+            assert_eq!(not_allowed(status, action), says);
         }
     }
 }

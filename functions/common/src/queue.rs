@@ -28,6 +28,8 @@ pub struct BatchItemFailure {
 pub struct Message {
     /// Its id.
     pub id: String,
+    /// The queue that it comes from (an ARN).
+    pub source: String,
     /// Its body.
     pub body: String,
     /// How often it was delivered, this time included.
@@ -52,10 +54,12 @@ pub async fn each<E: std::fmt::Display>(
     for record in records {
         let id = record["messageId"].as_str().ok_or(NotABatch)?.to_owned();
         let body = record["body"].as_str().unwrap_or_default().to_owned();
+        let source = record["eventSourceARN"].as_str().unwrap_or_default().to_owned();
         let receives = record["attributes"]["ApproximateReceiveCount"].as_str().and_then(|count| count.parse().ok());
         let span = tracing::info_span!("message", message.id = id);
-        if let Err(error) =
-            handle(Message { id: id.clone(), body, receives: receives.unwrap_or(1) }).instrument(span.clone()).await
+        if let Err(error) = handle(Message { id: id.clone(), source, body, receives: receives.unwrap_or(1) })
+            .instrument(span.clone())
+            .await
         {
             span.in_scope(|| tracing::warn!(%error, "to be tried again"));
             response.batch_item_failures.push(BatchItemFailure { item_identifier: id });

@@ -12,7 +12,7 @@ use slipstream_events::{Cause, Currency, DayRates, Event, EventBody, ExchangeRat
 use crate::{
     keys,
     store::{ChangeError, Store, add_event},
-    table::{Condition, StoreError, Transaction, item},
+    table::{Condition, StoreError, Take, Transaction, item},
 };
 
 /// How many days share a transaction: each writes two items, and a transaction takes a hundred.
@@ -46,7 +46,8 @@ impl Store {
     /// [`StoreError`].
     pub async fn rates_on(&self, date: Date) -> Result<Option<DayRates>, StoreError> {
         let oldest = date.saturating_sub(MAX_RATE_AGE_DAYS.days());
-        let found = self.table.range(keys::RATES, &oldest.to_string(), &date.to_string(), Some(1)).await?;
+        let found =
+            self.table.range(keys::RATES, &oldest.to_string(), &date.to_string(), Some(Take::Latest(1))).await?;
         Ok(found.into_iter().next())
     }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use slipstream_events::{
     Category, Currency, Event, ExpenseId, ExpenseState, PersonId, PersonState, PolicyState, ReceiptId, ReceiptState,
-    ReceiptStatus, Role, SubmissionId,
+    ReceiptStatus, Role, SecondLevel, SubmissionId,
 };
 
 use crate::{
@@ -59,6 +59,9 @@ pub struct ReceiptRecord {
     /// How often it was announced anew after it had been deleted: each time it drafts another expense.
     #[serde(default)]
     pub generation: u32,
+    /// Whether an expense was submitted with it that has it no longer. Then it stays.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub submitted: bool,
     /// When it was deleted; its files are gone soon after.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Timestamp>,
@@ -142,7 +145,7 @@ pub struct MarkRecord {
     /// The receipt it has, or shares with the other parts of a split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<ReceiptId>,
-    /// The expense of which it is a part, if it is one.
+    /// The expense whose claim it is a part of; none for the first part of a split, which stands for all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split_of: Option<ExpenseId>,
 }
@@ -154,7 +157,7 @@ impl MarkRecord {
             expense: state.id,
             owner: state.owner,
             receipt: state.receipt,
-            split_of: state.split.as_ref().map(|split| split.of),
+            split_of: state.split.as_ref().map(|split| split.of).filter(|of| *of != state.id),
         }
     }
 }
@@ -162,7 +165,7 @@ impl MarkRecord {
 /// The answer to a request that named an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnswerRecord {
-    /// SHA-256 of method, path and body of the request, in hexadecimal digits.
+    /// SHA-256 of method, path, query and body of the request, in hexadecimal digits.
     pub fingerprint: String,
     /// The HTTP status.
     pub status: u16,
@@ -225,8 +228,10 @@ pub enum StepStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepOutcome {
-    /// Yes.
+    /// Yes, and nobody else is asked.
     Approved,
+    /// Yes, and the next level is asked.
+    Passed,
     /// No.
     Rejected,
     /// Not like this.
@@ -246,12 +251,33 @@ pub struct StepRecord {
     pub status: StepStatus,
     /// Until when an answer counts.
     pub due_at: Timestamp,
+    /// When the approver is to be reminded; not any more once they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind_at: Option<Timestamp>,
+    /// When the next one up is to be asked instead; not any more once they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalate_at: Option<Timestamp>,
+    /// How many levels the submission goes through, by the policy it began with.
+    #[serde(default = "one_level")]
+    pub levels: u32,
+    /// Who stands at the second of them.
+    #[serde(default)]
+    pub second_level: SecondLevel,
+    /// Who is not asked, or not any more: they let it pass, or have decided at the level before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<PersonId>,
     /// What resumes the execution that waits. It never leaves the table but for that call.
     pub task_token: String,
     /// SHA-256 of the link tokens that were mailed, in hexadecimal digits. More than one only where a mail had to
     /// be sent again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub link_hashes: Vec<String>,
+    /// The same of links that died because somebody else is asked by now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_link_hashes: Vec<String>,
+    /// The same of the links by which the decider can say that it was not them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disown_hashes: Vec<String>,
     /// What was decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<StepOutcome>,
@@ -261,6 +287,13 @@ pub struct StepRecord {
     /// When.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_at: Option<Timestamp>,
+    /// When the decider said that it was not them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disowned_at: Option<Timestamp>,
+}
+
+const fn one_level() -> u32 {
+    1
 }
 
 impl StepRecord {
@@ -301,9 +334,16 @@ pub struct PersonRecord {
     /// The mail address of the manager whom the directory names and who has yet to sign in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awaited_manager: Option<String>,
-    /// When an administrator last set the roles. A token made before that says nothing about them.
+    /// When the account's groups last followed the roles here. A token made before that says nothing about them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles_set_at: Option<Timestamp>,
+    /// When mail to them was last found not to arrive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail_undeliverable_since: Option<Timestamp>,
+    /// Whether the account in the user pool has yet to follow the roles and the activity here. Until it has, no token
+    /// says anything about roles.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub account_behind: bool,
 }
 
 impl PersonRecord {
@@ -428,6 +468,7 @@ mod tests {
             page_count: 0,
             uploaded_at: None,
             generation: 0,
+            submitted: false,
             deleted_at: None,
             erased_at: None,
         };
@@ -446,11 +487,14 @@ mod tests {
                 currency: Some("EUR".parse().unwrap()),
                 locale: None,
                 active: true,
+                mail_undeliverable: false,
             },
             email: "Ada@Example.com".to_owned(),
             name: None,
             awaited_manager: Some("Boss@Example.com".to_owned()),
             roles_set_at: None,
+            mail_undeliverable_since: None,
+            account_behind: false,
         };
         let item = record.to_item().unwrap();
         assert_eq!(item.get("GSI2PK").unwrap().as_s().unwrap(), "EMAIL#ada@example.com");

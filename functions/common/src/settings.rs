@@ -1,6 +1,6 @@
 //! Configuration from environment variables. Every fault is told at once, by the variable's name.
 
-use std::{env, str::FromStr};
+use std::{collections::HashMap, env, str::FromStr};
 
 /// What is wrong with the environment.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub struct SettingsError(Vec<String>);
 #[derive(Debug, Default)]
 pub struct Settings {
     faults: Vec<String>,
-    variable: Option<fn(&str) -> Option<String>>,
+    variables: Option<HashMap<String, String>>,
 }
 
 impl Settings {
@@ -20,8 +20,18 @@ impl Settings {
         Self::default()
     }
 
+    /// Reads these variables instead, for tests and measurements.
+    pub fn of<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Self { variables: Some(variables), ..Self::default() }
+    }
+
     fn read(&self, name: &str) -> Option<String> {
-        self.variable.map_or_else(|| env::var(name).ok(), |variable| variable(name)).filter(|value| !value.is_empty())
+        let value = match &self.variables {
+            None => env::var(name).ok(),
+            Some(variables) => variables.get(name).cloned(),
+        };
+        value.filter(|value| !value.is_empty())
     }
 
     /// A text that must be there.
@@ -58,12 +68,7 @@ mod tests {
 
     #[test]
     fn every_fault_is_told_at_once() {
-        let variable = |name: &str| match name {
-            "TABLE_NAME" => Some("table".to_owned()),
-            "TICKET_SECONDS" => Some("soon".to_owned()),
-            _ => None,
-        };
-        let mut settings = Settings { variable: Some(variable), ..Settings::new() };
+        let mut settings = Settings::of([("TABLE_NAME", "table"), ("TICKET_SECONDS", "soon"), ("RECEIPT_BUCKET", "")]);
         assert_eq!(settings.text("TABLE_NAME"), "table");
         settings.text("RECEIPT_BUCKET");
         settings.parsed("TICKET_SECONDS", "a number of seconds", 0);

@@ -10,7 +10,7 @@ use slipstream_domain::{
 use slipstream_events::{
     Actor, BudgetEvent, BudgetLimit, BudgetState, Category, Cause, Event, EventBody, ExpenseChange, ExpenseId,
     ExpenseState, FailureReason, PersonEvent, PersonId, PolicyEvent, PolicyState, ReceiptDeleted, ReceiptFailed,
-    ReceiptId, ReceiptStatus, Role, Subject, SubmissionId,
+    ReceiptId, ReceiptStatus, Role, Subject, SubjectType, SubmissionId,
 };
 
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
         ClaimRecord, EventRecord, HabitRecord, MarkRecord, PersonRecord, ReceiptRecord, StepRecord, expense_item,
         policy_item,
     },
-    table::{Condition, IndexQuery, StoreError, Table, Transaction, item, text},
+    table::{Condition, IndexQuery, StoreError, Table, Take, Transaction, flag, item, number, text},
 };
 
 /// Why a change did not happen.
@@ -171,12 +171,30 @@ impl Store {
         self.table.get(&keys::budget(category)).await
     }
 
-    /// A subject's events, oldest first.
+    /// An expense's events, oldest first.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn history(&self, expense: ExpenseId) -> Result<Vec<EventRecord>, StoreError> {
         self.table.partition(&keys::expense(expense).pk, keys::EVENT_PREFIX).await
+    }
+
+    /// An expense's events after the version `after`, oldest first, at most `limit`: one query.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn history_after(
+        &self,
+        expense: ExpenseId,
+        after: u64,
+        limit: i32,
+    ) -> Result<Vec<EventRecord>, StoreError> {
+        let of = |version| {
+            let subject = Subject { subject_type: SubjectType::Expense, id: expense.to_string(), version };
+            keys::event(&subject)
+        };
+        let (from, until) = (of(after.saturating_add(1)), format!("{}~", keys::EVENT_PREFIX));
+        self.table.range(&from.pk, &from.sk, &until, Some(Take::First(limit))).await
     }
 
     /// Decides `command` on the expense as it is now and writes the outcome; decides anew when someone else changed
@@ -393,8 +411,21 @@ pub fn add_receipt_failure(
     add_receipt_change(transaction, &after, condition, body, cause)
 }
 
-/// Adds the deletion of a receipt to a transaction. From then on it does not exist for its owner; the sweeper erases
-/// its files.
+/// Adds to a transaction in which an expense that was submitted parts from its receipt that the receipt stays: somebody
+/// was shown it.
+pub fn add_receipt_keeping(transaction: &mut Transaction, receipt: ReceiptId) {
+    let condition = Condition::new("attribute_exists(#pk)")
+        .name("#pk", keys::PK)
+        .name("#submitted", SUBMITTED)
+        .value(":true", flag(true));
+    transaction.update(&keys::receipt(receipt), "SET #submitted = :true", condition);
+}
+
+/// The attribute that [`add_receipt_keeping`] sets.
+const SUBMITTED: &str = "submitted";
+
+/// Adds the deletion of a receipt that was never submitted to a transaction. From then on it does not exist for its
+/// owner; the sweeper erases its files.
 ///
 /// # Errors
 /// [`ChangeError`].
@@ -407,7 +438,11 @@ pub fn add_receipt_deletion(
     after.state.version += 1;
     after.state.status = ReceiptStatus::Deleted;
     let body = EventBody::ReceiptDeleted(Box::new(ReceiptDeleted { receipt: after.state.clone() }));
-    add_receipt_change(transaction, &after, Condition::version(before.state.version), body, cause)?;
+    let condition = Condition::new("#version = :version AND attribute_not_exists(#submitted)")
+        .name("#version", "version")
+        .name("#submitted", SUBMITTED)
+        .value(":version", number(before.state.version));
+    add_receipt_change(transaction, &after, condition, body, cause)?;
     Ok(())
 }
 

@@ -75,6 +75,15 @@ impl IndexQuery {
     }
 }
 
+/// How many items, and from which end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Take {
+    /// So many from the beginning.
+    First(i32),
+    /// So many from the end, the latest first.
+    Latest(i32),
+}
+
 /// One table.
 #[derive(Debug, Clone)]
 pub struct Table {
@@ -266,8 +275,8 @@ impl Table {
         Ok((serde_dynamo::from_items(answer.items.unwrap_or_default())?, answer.last_evaluated_key))
     }
 
-    /// The items of one partition between two sort keys (both inclusive), as they are now. With `latest`, only so many
-    /// from the end, the latest first; they fit a page.
+    /// The items of one partition between two sort keys (both inclusive), as they are now. With `take`, only so many;
+    /// they fit a page.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -276,8 +285,12 @@ impl Table {
         pk: &str,
         from: &str,
         until: &str,
-        latest: Option<i32>,
+        take: Option<Take>,
     ) -> Result<Vec<T>, StoreError> {
+        let limit = match take {
+            None => None,
+            Some(Take::First(limit) | Take::Latest(limit)) => Some(limit),
+        };
         let mut all = Vec::new();
         let mut start = None;
         loop {
@@ -291,8 +304,8 @@ impl Table {
                 .expression_attribute_values(":pk", text(pk))
                 .expression_attribute_values(":from", text(from))
                 .expression_attribute_values(":until", text(until))
-                .scan_index_forward(latest.is_none())
-                .set_limit(latest)
+                .scan_index_forward(!matches!(take, Some(Take::Latest(_))))
+                .set_limit(limit)
                 .consistent_read(true)
                 .set_exclusive_start_key(start)
                 .send()
@@ -300,7 +313,7 @@ impl Table {
                 .map_err(unavailable)?;
             all.extend(serde_dynamo::from_items(answer.items.unwrap_or_default())?);
             start = answer.last_evaluated_key;
-            if start.is_none() || latest.is_some() {
+            if start.is_none() || take.is_some() {
                 return Ok(all);
             }
         }

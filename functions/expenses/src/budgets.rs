@@ -143,7 +143,6 @@ pub async fn write(
 
 /// Takes a category's budget away. What was told of it stays told.
 pub async fn delete(store: &Store, finance: PersonId, request: &Request) -> Result<Response, Problem> {
-    request.no_body()?;
     let category = category(request)?;
     act(store, request, finance, async |transaction: &mut Transaction| {
         let before = store.budget(category).await?.filter(|budget| budget.limit.is_some());

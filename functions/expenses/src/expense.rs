@@ -1,16 +1,20 @@
 //! One expense: drafting, editing, submitting and what follows.
 
+use std::collections::{BTreeSet, HashMap};
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use slipstream_common::{
     act::act,
-    duplicates,
-    http::{Request, Response},
-    keys,
+    duplicates::{self, Suspect},
+    http::{Request, Response, from_value, given},
+    keys, page,
     problem::Problem,
-    records::{PersonRecord, StepStatus},
-    store::{Store, add_expense_change, add_receipt_deletion, add_step_closing},
+    records::{EventRecord, PersonRecord, StepStatus},
+    store::{Store, add_expense_change, add_receipt_deletion, add_receipt_keeping, add_step_closing},
     table::{Condition, Transaction},
+    visible,
 };
 use slipstream_domain::{
     details,
@@ -18,7 +22,7 @@ use slipstream_domain::{
     split::{self, Part},
 };
 use slipstream_events::{
-    Category, Currency, Drafted, DuplicatesDismissed, EventType, ExpenseDetails, ExpenseId, ExpenseState,
+    Actor, Category, Currency, Drafted, DuplicatesDismissed, Event, EventType, ExpenseDetails, ExpenseId, ExpenseState,
     ExpenseStatus, Metadata, Money, PaidBy, PersonId, ReceiptAttached, ReceiptId, ReceiptStatus,
 };
 use uuid::Uuid;
@@ -26,7 +30,7 @@ use uuid::Uuid;
 use crate::{
     judge::Judge,
     reports,
-    view::{View, answer, visible},
+    view::{View, answer},
 };
 
 /// What every expense is looked at with.
@@ -41,8 +45,8 @@ pub struct Context<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewExpense {
-    details: ExpenseDetails,
-    #[serde(default)]
+    details: Map<String, Value>,
+    #[serde(default, deserialize_with = "given")]
     receipt_id: Option<ReceiptId>,
 }
 
@@ -84,7 +88,7 @@ async fn shown(context: Context<'_>, state: ExpenseState, viewer: PersonId) -> R
 
 /// An expense.
 pub async fn read(context: Context<'_>, caller: &PersonRecord, request: &Request) -> Result<Response, Problem> {
-    let state = visible(context.store, caller, request.path("expense_id", "expense")?).await?;
+    let state = visible::expense(context.store, caller, request.path("expense_id", "expense")?).await?;
     Ok(shown(context, state, caller.state.id).await?.answer(200))
 }
 
@@ -103,7 +107,7 @@ async fn free_receipt(
         return Err(Problem::conflict("receipt-unfinished", "The receipt is still being read. Wait until it is."));
     }
     if let Some(user) = store.receipt_use(receipt).await? {
-        let detail = format!("The expense {user} has this receipt. Detach it there, or delete that draft, first.");
+        let detail = format!("The expense {user} has this receipt. Detach it there first.");
         return Err(Problem::conflict("receipt-in-use", detail));
     }
     transaction.check(&keys::receipt(receipt), Condition::version(record.state.version));
@@ -114,6 +118,7 @@ async fn free_receipt(
 pub async fn create(context: Context<'_>, owner: PersonId, request: &Request) -> Result<Response, Problem> {
     let store = context.store;
     let wanted: NewExpense = request.json()?;
+    let details = merged(&ExpenseDetails::default(), wanted.details)?;
     let id = match request.header("idempotency-key") {
         // Beyond the day for which answers are kept the same key still means the same expense.
         Some(key) => ExpenseId::derived_from(&["by-hand", &owner.to_string(), key]),
@@ -128,11 +133,11 @@ pub async fn create(context: Context<'_>, owner: PersonId, request: &Request) ->
             Some(receipt) => Some(free_receipt(store, owner, receipt, transaction).await?),
             None => None,
         };
-        reports::join_as_edited(store, owner, None, wanted.details.report, transaction).await?;
+        reports::join_as_edited(store, owner, None, details.report, transaction).await?;
         let drafted = Drafted {
             id,
             owner,
-            details: wanted.details.clone(),
+            details: details.clone(),
             receipt: wanted.receipt_id,
             receipt_sha256,
             review: Vec::new(),
@@ -153,22 +158,34 @@ pub async fn edit(context: Context<'_>, owner: PersonId, request: &Request) -> R
         let state = own_as_known(store, owner, request).await?;
         let details = merged(&state.details, wanted.details.clone())?;
         reports::join_as_edited(store, owner, state.details.report, details.report, transaction).await?;
+        let is_same = details == state.details;
         let edited = decide(Some(&state), Command::Edit { details })?;
+        if is_same {
+            return Ok(shown(context, state, owner).await?.answer(200));
+        }
         let (after, _) = add_expense_change(transaction, Some(&state), edited, &request.cause(owner))?;
         Ok(shown(context, after, owner).await?.answer(200))
     })
     .await
 }
 
-/// Deletes a draft, and with it the receipt of one that was never submitted.
+/// Adds to a transaction in which an expense parts from its receipt that the receipt stays, if it was submitted.
+fn keep_submitted(transaction: &mut Transaction, state: &ExpenseState) {
+    if let Some(receipt) = state.receipt.filter(|_| state.submission > 0) {
+        add_receipt_keeping(transaction, receipt);
+    }
+}
+
+/// Deletes a draft, and with it its receipt, unless either was ever submitted.
 pub async fn delete(store: &Store, owner: PersonId, request: &Request) -> Result<Response, Problem> {
     act(store, request, owner, async |transaction: &mut Transaction| {
         let state = own_as_known(store, owner, request).await?;
         let cause = request.cause(owner);
         let change = decide(Some(&state), Command::Delete)?;
         add_expense_change(transaction, Some(&state), change, &cause)?;
+        keep_submitted(transaction, &state);
         if let Some(receipt) = state.receipt.filter(|_| state.submission == 0 && state.split.is_none())
-            && let Some(record) = store.receipt(receipt).await?
+            && let Some(record) = store.receipt(receipt).await?.filter(|record| !record.submitted)
         {
             add_receipt_deletion(transaction, &record, &cause)?;
         }
@@ -177,20 +194,8 @@ pub async fn delete(store: &Store, owner: PersonId, request: &Request) -> Result
     .await
 }
 
-/// Carries out a command that needs nothing but the expense itself.
-async fn command(store: &Store, owner: PersonId, request: &Request, command: Command) -> Result<Response, Problem> {
-    act(store, request, owner, async |transaction: &mut Transaction| {
-        let state = own_as_known(store, owner, request).await?;
-        let change = decide(Some(&state), command.clone())?;
-        let (after, _) = add_expense_change(transaction, Some(&state), change, &request.cause(owner))?;
-        Ok(answer(200, after))
-    })
-    .await
-}
-
 /// Asks for approval.
 pub async fn submit(context: Context<'_>, owner: PersonId, request: &Request) -> Result<Response, Problem> {
-    request.no_body()?;
     let store = context.store;
     act(store, request, owner, async |transaction: &mut Transaction| {
         let state = own_as_known(store, owner, request).await?;
@@ -205,7 +210,6 @@ pub async fn submit(context: Context<'_>, owner: PersonId, request: &Request) ->
 /// Takes the submission back; the same transaction closes the step that waits, so that its link dies with it and the
 /// execution is let go on.
 pub async fn withdraw(store: &Store, owner: PersonId, request: &Request) -> Result<Response, Problem> {
-    request.no_body()?;
     act(store, request, owner, async |transaction: &mut Transaction| {
         let state = own_as_known(store, owner, request).await?;
         let cause = request.cause(owner);
@@ -227,7 +231,7 @@ pub async fn reimburse(store: &Store, finance: &PersonRecord, request: &Request)
     #[derive(Debug, Default, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Payment {
-        #[serde(default)]
+        #[serde(default, deserialize_with = "given")]
         reference: Option<String>,
     }
     let payment: Payment = if request.body.is_empty() { Payment::default() } else { request.json()? };
@@ -241,7 +245,7 @@ pub async fn reimburse(store: &Store, finance: &PersonRecord, request: &Request)
     }
     let me = finance.state.id;
     act(store, request, me, async |transaction: &mut Transaction| {
-        let state = visible(store, finance, request.path("expense_id", "expense")?).await?;
+        let state = visible::expense(store, finance, request.path("expense_id", "expense")?).await?;
         request.if_match(state.version)?;
         if state.owner == me {
             return Err(Problem::forbidden("own-expense", "No one pays out their own expense."));
@@ -277,21 +281,28 @@ pub async fn attach(context: Context<'_>, owner: PersonId, request: &Request) ->
 
 /// Takes an expense's receipt away. The receipt stays.
 pub async fn detach(store: &Store, owner: PersonId, request: &Request) -> Result<Response, Problem> {
-    command(store, owner, request, Command::DetachReceipt).await
+    act(store, request, owner, async |transaction: &mut Transaction| {
+        let state = own_as_known(store, owner, request).await?;
+        let change = decide(Some(&state), Command::DetachReceipt)?;
+        let (after, _) = add_expense_change(transaction, Some(&state), change, &request.cause(owner))?;
+        keep_submitted(transaction, &state);
+        Ok(answer(200, after))
+    })
+    .await
 }
 
 /// Says that what is suspected now is no duplicate. What comes to be suspected later is told again.
 pub async fn not_duplicate(context: Context<'_>, owner: PersonId, request: &Request) -> Result<Response, Problem> {
     let store = context.store;
-    request.no_body()?;
     act(store, request, owner, async |transaction: &mut Transaction| {
         let state = own_as_known(store, owner, request).await?;
         let suspects = duplicates::suspects(store, &state).await?;
-        let open = suspects.iter().filter(|suspect| !suspect.dismissed);
-        let distinct_from: Vec<String> = open.map(|suspect| duplicates::digest(state.id, suspect.expense)).collect();
-        if distinct_from.is_empty() {
+        if suspects.iter().all(|suspect| suspect.dismissed) {
             return Ok(shown(context, state, owner).await?.answer(200));
         }
+        let secret = duplicates::secret(store).await?;
+        let digest = |suspect: &Suspect| duplicates::digest(&secret, state.id, suspect.expense);
+        let distinct_from = suspects.iter().map(digest).collect();
         let change = decide(Some(&state), Command::DismissDuplicates(DuplicatesDismissed { distinct_from }))?;
         let (after, _) = add_expense_change(transaction, Some(&state), change, &request.cause(owner))?;
         Ok(shown(context, after, owner).await?.answer(200))
@@ -305,22 +316,22 @@ pub async fn split(store: &Store, owner: PersonId, request: &Request) -> Result<
     #[serde(deny_unknown_fields)]
     struct Wanted {
         parts: Vec<WantedPart>,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "given")]
         personal: Option<Money>,
     }
     #[derive(Debug, Clone, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct WantedPart {
         amount: Money,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "given")]
         category: Option<Category>,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "given")]
         cost_centre: Option<String>,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "given")]
         project: Option<String>,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "given")]
         note: Option<String>,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "given")]
         paid_by: Option<PaidBy>,
     }
     impl From<WantedPart> for Part {
@@ -358,9 +369,15 @@ pub async fn undo_split(store: &Store, owner: PersonId, request: &Request) -> Re
         let change = decide(Some(&state), Command::UndoSplit)?;
         let parts = state.split.as_ref().map(|split| split.parts.clone()).unwrap_or_default();
         let (after, _) = add_expense_change(transaction, Some(&state), change, &cause)?;
-        for id in parts.into_iter().filter(|id| *id != state.id) {
-            let part = store.expense(id).await?.filter(|part| part.status != ExpenseStatus::Deleted);
-            let Some(part) = part else { continue };
+        let others: Vec<ExpenseId> = parts.into_iter().filter(|id| *id != state.id).collect();
+        let mut others = store.expenses(&others).await?;
+        others.retain(|part| part.status != ExpenseStatus::Deleted);
+        // Once, not for each: they have the same receipt.
+        if let Some(part) = others.iter().find(|part| part.submission > 0) {
+            keep_submitted(transaction, part);
+        }
+        for part in others {
+            let id = part.id;
             let change = decide(Some(&part), Command::Delete).map_err(|_| {
                 let detail =
                     format!("The part {id} is {}. Withdraw it first; what is decided stays split.", part.status);
@@ -379,23 +396,61 @@ struct HistoryEntry {
     #[serde(rename = "type")]
     event_type: EventType,
     metadata: Metadata,
+    /// What the actor is called, where it is a person who is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor_name: Option<String>,
     change: Value,
 }
 
 /// Who did what when, and what it was before and after: the events of the expense.
 pub async fn history(store: &Store, caller: &PersonRecord, request: &Request) -> Result<Response, Problem> {
-    let state = visible(store, caller, request.path("expense_id", "expense")?).await?;
-    let mut events = Vec::new();
-    for record in store.history(state.id).await? {
-        let event = record.event().map_err(|error| {
-            tracing::error!(%error, expense.id = %state.id, "an event in the table cannot be read");
-            Problem::internal()
-        })?;
+    let limit = i32::try_from(page::limit(request)?).unwrap_or(i32::MAX);
+    let cursor = request.query_string_parameters.get("cursor");
+    let after = cursor.map_or(Ok(0), |cursor| version_of(cursor))?;
+    let state = visible::expense(store, caller, request.path("expense_id", "expense")?).await?;
+    let records = store.history_after(state.id, after, limit).await?;
+    let events: Result<Vec<Event>, _> = records.iter().map(EventRecord::event).collect();
+    let events = events.map_err(|error| {
+        tracing::error!(%error, expense.id = %state.id, "an event in the table cannot be read");
+        Problem::internal()
+    })?;
+    let actor = |event: &Event| match event.metadata.actor {
+        Actor::Person { id } => Some(id),
+        Actor::System { .. } => None,
+    };
+    let people: BTreeSet<PersonId> = events.iter().filter_map(actor).collect();
+    let people: Vec<PersonRecord> =
+        store.table.batch_get(&people.into_iter().map(keys::person).collect::<Vec<_>>()).await?;
+    let names: HashMap<_, _> = people.iter().map(|person| (person.state.id, person.display_name())).collect();
+    let last = events.last().map(|event| event.metadata.subject.version);
+    let entry = |event: Event| {
         let mut data = serde_json::to_value(&event.data).unwrap_or_default();
-        let change = data.get_mut("change").map(Value::take).unwrap_or_default();
-        events.push(HistoryEntry { event_type: event.metadata.event_type, metadata: event.metadata, change });
-    }
-    Ok(Response::json(200, &serde_json::json!({ "events": events })))
+        HistoryEntry {
+            event_type: event.metadata.event_type,
+            actor_name: actor(&event).and_then(|id| names.get(&id).cloned()),
+            metadata: event.metadata,
+            change: data.get_mut("change").map(Value::take).unwrap_or_default(),
+        }
+    };
+    let events: Vec<HistoryEntry> = events.into_iter().map(entry).collect();
+    let next_cursor = last.filter(|last| *last < state.version).map(cursor_after);
+    Ok(Response::json(200, &serde_json::json!({ "events": events, "next_cursor": next_cursor })))
+}
+
+/// A place in a history: after the version.
+fn cursor_after(version: u64) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(version.to_string())
+}
+
+/// The version that a cursor names.
+///
+/// # Errors
+/// 422.
+fn version_of(cursor: &str) -> Result<u64, Problem> {
+    let text = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let version = text.and_then(|text| text.parse().ok()).filter(|version| cursor_after(*version) == cursor);
+    version
+        .ok_or_else(|| Problem::invalid("cursor", "use the next_cursor of an earlier page of this history, unchanged"))
 }
 
 /// The details after a JSON merge patch (RFC 7396): members replace, `null` removes.
@@ -409,7 +464,7 @@ fn merged(before: &ExpenseDetails, patch: Map<String, Value>) -> Result<ExpenseD
             members.insert(name, value);
         }
     }
-    serde_json::from_value(details).map_err(|error| Problem::bad_request(format!("details: {error}.")))
+    from_value(details)
 }
 
 #[cfg(test)]
@@ -417,6 +472,14 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+
+    #[test]
+    fn a_cursor_of_a_history_leads_back_to_its_version() {
+        assert_eq!(version_of(&cursor_after(27)).unwrap(), 27);
+        for cursor in ["", "%", "27", &BASE64_URL_SAFE_NO_PAD.encode("027"), &BASE64_URL_SAFE_NO_PAD.encode("-1")] {
+            assert_eq!(version_of(cursor).unwrap_err().errors[0].field, "cursor", "{cursor}");
+        }
+    }
 
     fn patch(text: &str) -> Map<String, Value> {
         serde_json::from_str(text).unwrap()

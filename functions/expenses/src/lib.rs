@@ -44,46 +44,30 @@ pub struct Expenses {
     web_origin: String,
 }
 
-/// Where everything is.
-#[derive(Debug, Clone, Copy)]
-pub struct Places<'a> {
-    /// The main table's name.
-    pub table: &'a str,
-    /// The projections table's name.
-    pub projections: &'a str,
-    /// The user pool's id.
-    pub pool: &'a str,
-}
-
 impl Expenses {
     /// From the environment.
     ///
     /// # Errors
     /// [`SettingsError`] names what is missing.
     pub fn from_env(sdk: &SdkConfig) -> Result<Self, SettingsError> {
-        let mut settings = Settings::new();
+        Self::new(sdk, Settings::new())
+    }
+
+    /// By these settings.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names what is missing.
+    pub fn new(sdk: &SdkConfig, mut settings: Settings) -> Result<Self, SettingsError> {
         let table = settings.text("TABLE_NAME");
         let web_origin = settings.text("WEB_ORIGIN");
         let projections = settings.text("PROJECTIONS_TABLE_NAME");
         let company_currency = settings.parsed("COMPANY_CURRENCY", "an ISO 4217 code", Currency::EUR);
         let pool = settings.text("USER_POOL_ID");
         let domains = MailDomains::new(&settings.text("ALLOWED_MAIL_DOMAINS"));
-        let places = Places { table: &table, projections: &projections, pool: &pool };
-        settings.finish(Self::new(sdk, &places, domains, company_currency, web_origin))
-    }
-
-    /// On these tables and this user pool.
-    pub fn new(
-        sdk: &SdkConfig,
-        places: &Places<'_>,
-        domains: MailDomains,
-        company_currency: Currency,
-        web_origin: String,
-    ) -> Self {
-        let store = Store::new(Table::new(sdk, places.table));
-        let people = People::new(store.clone(), Accounts::new(sdk, places.pool), domains);
-        let projections = Table::new(sdk, places.projections);
-        Self { store, people, projections, company_currency, web_origin }
+        let store = Store::new(Table::new(sdk, table));
+        let people = People::new(store.clone(), Accounts::new(sdk, pool), domains);
+        let projections = Table::new(sdk, projections);
+        settings.finish(Self { store, people, projections, company_currency, web_origin })
     }
 
     /// Answers a request of the gateway.

@@ -12,7 +12,7 @@ use slipstream_common::{
     store::Store,
     table::IndexQuery,
 };
-use slipstream_domain::merchant;
+use slipstream_domain::{details::MAX_MINOR_UNITS, merchant};
 use slipstream_events::{Category, Currency, ExpenseState, ExpenseStatus, PaidBy, PersonId, ReportId};
 
 use crate::view::View;
@@ -95,6 +95,17 @@ impl Query<'_> {
         parsed
     }
 
+    /// An amount of the size that an expense can have.
+    fn minor_units(&mut self, name: &str) -> Option<i64> {
+        let form = format!("a whole number of minor units from -{MAX_MINOR_UNITS} to {MAX_MINOR_UNITS}");
+        let amount = self.parsed(name, &form)?;
+        if !(-MAX_MINOR_UNITS..=MAX_MINOR_UNITS).contains(&amount) {
+            self.fault(name, format!("give {form}"));
+            return None;
+        }
+        Some(amount)
+    }
+
     /// A member of an enumeration, by its name in JSON.
     fn one_of<T: Copy + std::fmt::Display>(&mut self, name: &str, all: &[T]) -> Option<T> {
         let value = self.request.query_string_parameters.get(name)?;
@@ -124,8 +135,8 @@ impl Query<'_> {
         let filters = Filters {
             category: self.one_of("category", &Category::ALL),
             currency: self.parsed("currency", "an ISO 4217 code such as EUR"),
-            least: self.parsed("min_minor_units", "a whole number of minor units"),
-            most: self.parsed("max_minor_units", "a whole number of minor units"),
+            least: self.minor_units("min_minor_units"),
+            most: self.minor_units("max_minor_units"),
             merchant: self.text("merchant"),
             paid_by: self.one_of("paid_by", &[PaidBy::OutOfPocket, PaidBy::CompanyCard]),
             report: self.parsed("report", "the id of a report"),
@@ -170,7 +181,7 @@ pub async fn own(store: &Store, owner: PersonId, request: &Request) -> Result<Re
         ..IndexQuery::of(index, pk)
     };
     let listing = Listing {
-        filters: format!("{from:?} {until:?} {filters:?}"),
+        filters: asked(from, until, &filters),
         filtered: !filters.is_empty(),
         partitions: vec![partition],
         budget: Budget { queries: OWN_BUDGET },
@@ -178,17 +189,29 @@ pub async fn own(store: &Store, owner: PersonId, request: &Request) -> Result<Re
     listed(store, request, listing, &filters).await
 }
 
+/// What was asked for beside the status, as it was asked.
+fn asked(from: Option<Date>, until: Option<Date>, filters: &Filters) -> String {
+    format!("{from:?} {until:?} {filters:?}")
+}
+
 /// Everyone's expenses that stand at a status, the latest date first. Drafts are their owner's affair.
 pub async fn everyone(store: &Store, request: &Request) -> Result<Response, Problem> {
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let (listing, filters) = of_everyone(request, today)?;
+    listed(store, request, listing, &filters).await
+}
+
+/// The list that finance asks for on a day.
+fn of_everyone(request: &Request, today: Date) -> Result<(Listing, Filters), Problem> {
     let mut query = Query { request, faults: Vec::new() };
     let status = query.one_of("status", &SUBMITTED);
     if status.is_none() && !request.query_string_parameters.contains_key("status") {
         query.fault("status", "name the status to list".to_owned());
     }
-    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let (from, until) = (query.date("from"), query.date("until"));
     let mut filters = query.filters();
     filters.owner = query.parsed("owner", "a person's id");
+    let asked = asked(from, until, &filters);
     // A receipt's date may lie some days ahead of the clock.
     let until = until.or_else(|| from.map_or(today, |from| from.max(today)).checked_add(Span::new().months(1)).ok());
     let until = until.unwrap_or(today);
@@ -209,11 +232,11 @@ pub async fn everyone(store: &Store, request: &Request) -> Result<Response, Prob
     };
     let listing = Listing {
         partitions: months.iter().map(partition).collect(),
-        filters: format!("{from} {until} {filters:?}"),
+        filters: asked,
         filtered: !filters.is_empty(),
         budget: Budget { queries: FINANCE_BUDGET },
     };
-    listed(store, request, listing, &filters).await
+    Ok((listing, filters))
 }
 
 /// The months that the dates touch, the latest first; `None` when there are too many.
@@ -265,14 +288,17 @@ mod tests {
         let event = json!({
             "httpMethod": "GET", "resource": "/expenses", "requestContext": {},
             "queryStringParameters": {
-                "category": "food", "currency": "eur", "min_minor_units": "1.5", "merchant": " ", "paid_by": "me",
-                "report": "x",
+                "category": "food", "currency": "eur", "min_minor_units": "1.5", "max_minor_units": "1000000000001",
+                "merchant": " ", "paid_by": "me", "report": "x",
             },
         });
         let request: Request = serde_json::from_value(event).unwrap();
         let mut query = Query { request: &request, faults: Vec::new() };
         query.filters();
         let fields: Vec<String> = query.faults.into_iter().map(|fault| fault.field).collect();
-        assert_eq!(fields, ["category", "currency", "min_minor_units", "merchant", "paid_by", "report"]);
+        assert_eq!(
+            fields,
+            ["category", "currency", "min_minor_units", "max_minor_units", "merchant", "paid_by", "report"]
+        );
     }
 }

@@ -3,33 +3,41 @@
 use serde::Deserialize;
 use slipstream_common::{
     act::act,
-    http::{Request, Response, etag},
+    http::{Request, Response, etag, given},
     problem::{FieldError, Problem},
     store::{Store, add_policy},
     table::Transaction,
 };
 use slipstream_domain::policy;
-use slipstream_events::{AgeRule, CategoryLimit, CurrencyRule, FutureRule, Money, PersonId, PolicyState, ReceiptRule};
+use slipstream_events::{
+    AgeRule, CategoryLimit, CurrencyRule, FutureRule, Money, PersonId, PolicyState, ReceiptRule, SecondLevel,
+};
 
 /// The whole document; what is left out is no rule.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewPolicy {
     decision_due_seconds: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
+    reminder_after_seconds: Option<u64>,
+    #[serde(default, deserialize_with = "given")]
+    escalation_after_seconds: Option<u64>,
+    #[serde(default, deserialize_with = "given")]
     receipt_required_from: Option<ReceiptRule>,
     #[serde(default)]
     category_limits: Vec<CategoryLimit>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     max_age: Option<AgeRule>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     future_dates: Option<FutureRule>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     allowed_currencies: Option<CurrencyRule>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     auto_approve_below: Option<Money>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     second_level_from: Option<Money>,
+    #[serde(default)]
+    second_level: SecondLevel,
 }
 
 /// The policy that holds now.
@@ -51,9 +59,12 @@ fn answer(policy: &PolicyState) -> Response {
 /// Sets a new policy. Submissions that are under way keep the version they began with.
 pub async fn write(store: &Store, finance: PersonId, request: &Request) -> Result<Response, Problem> {
     let wanted: NewPolicy = request.json()?;
+    let usual = PolicyState::default();
     let after = PolicyState {
         version: 0,
         decision_due_seconds: wanted.decision_due_seconds,
+        reminder_after_seconds: wanted.reminder_after_seconds.unwrap_or(usual.reminder_after_seconds),
+        escalation_after_seconds: wanted.escalation_after_seconds.unwrap_or(usual.escalation_after_seconds),
         receipt_required_from: wanted.receipt_required_from,
         category_limits: wanted.category_limits,
         max_age: wanted.max_age,
@@ -61,6 +72,7 @@ pub async fn write(store: &Store, finance: PersonId, request: &Request) -> Resul
         allowed_currencies: wanted.allowed_currencies,
         auto_approve_below: wanted.auto_approve_below,
         second_level_from: wanted.second_level_from,
+        second_level: wanted.second_level,
     };
     let problems = policy::problems(&after).into_iter();
     let errors: Vec<FieldError> =

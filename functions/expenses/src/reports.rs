@@ -303,7 +303,6 @@ async fn leave(store: &Store, record: &ReportRecord, cause: &Cause) -> Result<()
 
 /// Submits every expense of a report that its owner still writes: all in one transaction, or none.
 pub async fn submit(context: Context<'_>, owner: PersonId, request: &Request) -> Result<Response, Problem> {
-    request.no_body()?;
     let store = context.store;
     act(store, request, owner, async |transaction: &mut Transaction| {
         let before = own(store, owner, request).await?;
@@ -369,11 +368,16 @@ fn refusal(reason: NotSubmitted) -> Problem {
             Problem::conflict("wrong-state", "No expense of this report is a draft: there is nothing to submit.")
         }
         NotSubmitted::Blocked(blockers) => {
+            let by_policy = blockers.iter().all(|blocker| blocker.by_policy);
             let errors = blockers.into_iter().map(|blocker| FieldError {
                 field: format!("expenses/{}/{}", blocker.expense, blocker.field),
                 remedy: blocker.remedy,
             });
-            Problem::incomplete("Nothing was submitted: some of the expenses are not fit for it.", errors.collect())
+            let detail = "Nothing was submitted: some of the expenses are not fit for it.";
+            match by_policy {
+                true => Problem::against_policy(detail, errors.collect()),
+                false => Problem::incomplete(detail, errors.collect()),
+            }
         }
         NotSubmitted::Rejected(expense, rejection) => {
             let mut problem = Problem::from(rejection);
@@ -480,8 +484,16 @@ mod tests {
     #[test]
     fn a_refusal_names_every_field_of_every_expense() {
         let id = ExpenseId::derived_from(&["x"]);
-        let blocker = |field: &str| Blocker { expense: id, field: field.to_owned(), remedy: "give a value".to_owned() };
-        let problem = refusal(NotSubmitted::Blocked(vec![blocker("date"), blocker("amount")]));
+        let blocker = |field: &str, by_policy| Blocker {
+            expense: id,
+            field: field.to_owned(),
+            remedy: "mend it".to_owned(),
+            by_policy,
+        };
+        let problem = refusal(NotSubmitted::Blocked(vec![blocker("date", false), blocker("amount", true)]));
+        assert!(problem.kind.ends_with(":incomplete"), "{}", problem.kind);
+        let forbidden = refusal(NotSubmitted::Blocked(vec![blocker("amount", true)]));
+        assert!(forbidden.kind.ends_with(":policy"), "{}", forbidden.kind);
         let fields: Vec<_> = problem.errors.iter().map(|error| error.field.clone()).collect();
         assert_eq!(
             (problem.status, fields),

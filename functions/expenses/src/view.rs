@@ -1,13 +1,10 @@
-//! Expenses as the API shows them, and to whom.
+//! Expenses as the API shows them.
 
 use jiff::Timestamp;
 use serde::Serialize;
 use slipstream_common::{
     duplicates::{Kind, Suspect},
     http::{Response, etag},
-    problem::Problem,
-    records::PersonRecord,
-    store::Store,
 };
 use slipstream_domain::{
     details,
@@ -15,7 +12,7 @@ use slipstream_domain::{
 };
 use slipstream_events::{
     Conversion, ExpenseDetails, ExpenseId, ExpenseState, ExpenseStatus, Money, PersonId, PolicyFinding, ReceiptId,
-    ReviewFinding, Role, Split,
+    ReviewFinding, Split,
 };
 
 use crate::judge::Judgement;
@@ -160,26 +157,4 @@ impl View {
 /// The answer that an expense is.
 pub fn answer(status: u16, state: ExpenseState) -> Response {
     View::from(state).answer(status)
-}
-
-/// The expense `id` as far as `caller` may know of it: its owner; finance, while it is not a draft; whoever is or was
-/// asked to decide on its latest submission. To all others it does not exist.
-///
-/// # Errors
-/// 404; 503.
-pub async fn visible(store: &Store, caller: &PersonRecord, id: ExpenseId) -> Result<ExpenseState, Problem> {
-    let not_found = || Problem::not_found("expense");
-    let state = store.expense(id).await?.ok_or_else(not_found)?;
-    let me = caller.state.id;
-    match state.status {
-        ExpenseStatus::Deleted => Err(not_found()),
-        _ if state.owner == me => Ok(state),
-        ExpenseStatus::Draft => Err(not_found()),
-        _ if caller.state.roles.contains(&Role::Finance) => Ok(state),
-        _ => {
-            let submission = state.submission_id().ok_or_else(not_found)?;
-            let steps = store.steps(submission).await?;
-            steps.iter().any(|step| step.approver == me).then_some(state).ok_or_else(not_found)
-        }
-    }
 }

@@ -208,11 +208,14 @@ fn anonymous(before: &PersonRecord) -> PersonRecord {
             currency: None,
             locale: None,
             active: false,
+            mail_undeliverable: false,
         },
         email: nobodys_address(id),
         name: None,
         awaited_manager: None,
         roles_set_at: before.roles_set_at,
+        mail_undeliverable_since: None,
+        account_behind: before.account_behind,
     }
 }
 
@@ -225,7 +228,6 @@ fn anonymous(before: &PersonRecord) -> PersonRecord {
 /// 404; 409 for oneself.
 pub async fn ask(worker: &Worker, terms: Terms, me: PersonId, request: &Request) -> Result<Response, Problem> {
     let id: PersonId = request.path("person_id", "person")?;
-    request.no_body()?;
     if id == me {
         let detail = "Nobody erases themselves: what they did could not be told any more. Ask another administrator.";
         return Err(Problem::conflict("own-account", detail));
@@ -449,7 +451,7 @@ async fn erase(worker: &Worker, terms: Terms, record: &mut ErasureRecord, until:
         let Some(receipt) = store.receipt(id).await? else { continue };
         match lease_of(receipt.lease.as_ref()) {
             Some(until) => held = held.max(Some(until)),
-            None if kept_of_them.receipts.contains(&id) => erase_reading(worker, &receipt).await?,
+            None if receipt.submitted || kept_of_them.receipts.contains(&id) => erase_reading(worker, &receipt).await?,
             None if erase_receipt(worker, &receipt).await? => record.erased.receipts += 1,
             // A reader began at this very moment.
             None => held = held.max(Some(Timestamp::now())),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use slipstream_common::{
     act::act,
     background::{Background, Work},
-    http::{Request, Response},
+    http::{Request, Response, given},
     keys::{self, Index},
     page::{Budget, Listing},
     problem::{FieldError, Problem},
@@ -35,15 +35,15 @@ const LOOKED_AT: i32 = 25;
 struct NewExport {
     kind: Kind,
     scope: Scope,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     from: Option<Date>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     until: Option<Date>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     statuses: Option<Vec<ExpenseStatus>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     bom: Option<bool>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     person: Option<PersonId>,
 }
 

@@ -168,6 +168,9 @@ fn trail(events: &[EventRecord]) -> Trail {
             EventBody::ExpenseApproved(approved) => {
                 (trail.approved_at, trail.approved_by) = (at, Some(approved.change.decided_by));
             }
+            // The policy did, nobody was asked.
+            EventBody::ExpenseAutoApproved(_) => trail.approved_at = at,
+            EventBody::ExpenseReopened(_) => (trail.approved_at, trail.approved_by) = (None, None),
             EventBody::ExpenseReimbursed(reimbursed) => {
                 (trail.reimbursed_at, trail.payment_reference) = (at, reimbursed.change.reference);
             }

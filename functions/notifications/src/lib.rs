@@ -1,17 +1,23 @@
-//! Mails: approvers are asked, owners are told, finance is told of budgets.
+//! Mails: approvers are asked and reminded, deciders get a confirmation, owners are told, finance is told of budgets, of
+//! decisions that were disowned and of mailboxes that are dead.
 //!
-//! One mail per event (where finance is told, one per person) and one per approver of a submitted report ([`report`]),
-//! each guarded by a record in the table. A guard begins with a lease and ends as done; a redelivery
+//! One mail per event (where finance is told, one per person), one per approver of a submitted report ([`report`]), and
+//! one for what is asked of a person, or confirmed to them, within some seconds ([`batch`]). Each is guarded by a record
+//! in the table. A guard begins with a lease and ends as done; a redelivery
 //! or a replay finds it done and does nothing. Mail takes no idempotency key: a death between the mail service's
 //! answer and the guard's end has the mail sent again once the lease is over. That is the one window.
 //!
 //! A link's secret exists only in the mail. The table holds its hash, added to the step before the mail goes out, so
 //! that a mail never carries a link that does not work.
 //!
+//! What the mail service says of mails that did not arrive comes by a queue of its own ([`feedback`]).
+//!
 //! It must not decide anything, and must not log addresses or secrets.
 //!
 //! To test: `cargo test -p notifications`; mails as sent end to end in `tests/`.
 
+mod batch;
+mod feedback;
 mod mail;
 mod report;
 
@@ -22,21 +28,19 @@ use serde_json::Value;
 use slipstream_common::{
     Fault,
     guard::{self, Begin},
-    keys,
+    keys::{self, Key},
+    mailing::{Kind, NudgeMessage},
     queue::{BatchResponse, EnvelopeError, Message, bus_event, each, event_span},
     records::PersonRecord,
     settings::{Settings, SettingsError},
-    store::Store,
-    table::{StoreError, Table, Transaction},
-    warnings::warnings,
+    store::{ChangeError, Store},
+    table::{StoreError, Table},
 };
-use slipstream_events::{
-    ApprovalRequested, BudgetThreshold, Event, EventBody, ExpenseEvent, ExpenseState, ExpenseStatus, PersonId,
-    ReceiptFailed, Role, SubmissionId,
-};
+use slipstream_events::{Event, EventBody, ExpenseState, ExpenseStatus, PersonId, ReceiptFailed, Role};
 use tracing::Instrument as _;
 
-use mail::{Mail, Part, Picture};
+use batch::step_id;
+use mail::{Mail, Picture};
 
 /// The name under which this function guards.
 const CONSUMER: &str = "notifications";
@@ -49,6 +53,11 @@ pub struct Notifications {
     store: Store,
     s3: Client,
     ses: aws_sdk_ses::Client,
+    sqs: aws_sdk_sqs::Client,
+    queue: String,
+    feedback_queue: String,
+    /// How long what arrives together is waited for, in seconds.
+    batch_seconds: u16,
     bucket: String,
     mail_from: String,
     public_base_url: String,
@@ -65,6 +74,12 @@ enum NotifyError {
     Store(#[from] StoreError),
     #[error("the mail cannot be sent: {0}")]
     Mail(String),
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    #[error("the queue does not answer: {0}")]
+    Queue(String),
+    #[error("the message is neither an event nor what the mail service says")]
+    Unknown,
     #[error("the person to tell has no profile")]
     NoProfile,
 }
@@ -81,6 +96,10 @@ impl Notifications {
             store: Store::new(Table::new(sdk, table)),
             s3: Client::new(sdk),
             ses: aws_sdk_ses::Client::new(sdk),
+            sqs: aws_sdk_sqs::Client::new(sdk),
+            queue: settings.text("NOTIFICATIONS_QUEUE_URL"),
+            batch_seconds: settings.parsed("MAIL_BATCH_SECONDS", "a number of seconds", 30),
+            feedback_queue: settings.text("MAIL_FEEDBACK_QUEUE_ARN"),
             bucket: settings.text("RECEIPT_BUCKET"),
             mail_from: settings.text("MAIL_FROM"),
             public_base_url: settings.text("PUBLIC_BASE_URL").trim_end_matches('/').to_owned(),
@@ -97,14 +116,27 @@ impl Notifications {
     }
 
     async fn message(&self, message: &Message, invocation: &str) -> Result<(), NotifyError> {
+        let holder = format!("{invocation}/{}", message.id);
+        if message.source == self.feedback_queue {
+            return self.feedback(&message.body, &holder).await;
+        }
+        if let Ok(NudgeMessage { mail_due }) = serde_json::from_str(&message.body) {
+            return self.mail_due(&mail_due, &holder).await;
+        }
         let (event, replay) = bus_event(message)?;
         let span = event_span(&event, replay.as_deref());
-        self.event(&event, &format!("{invocation}/{}", message.id)).instrument(span).await
+        self.event(&event, &holder).instrument(span).await
     }
 
     async fn event(&self, event: &Event, holder: &str) -> Result<(), NotifyError> {
+        let about_owner = async || self.once(event, CONSUMER, holder, async || self.mail_of(event, holder).await).await;
         match &event.data {
-            EventBody::BudgetThresholdReached(threshold) => self.tell_finance(event, threshold, holder).await,
+            EventBody::BudgetThresholdReached(threshold) => {
+                self.tell_finance(&Mail::budget(threshold), holder, |consumer| {
+                    keys::guard(consumer, &event.metadata.id)
+                })
+                .await
+            }
             // Guarded by report and approver, not by the event: the sweeper publishes it again when it is overdue.
             EventBody::ReportSubmitted(data) => {
                 if let Some(record) = self.store.report_submission(data.report.id, data.submission).await? {
@@ -112,11 +144,47 @@ impl Notifications {
                 }
                 Ok(())
             }
-            _ => self.once(event, CONSUMER, holder, async || self.mail_of(event, holder).await).await,
+            EventBody::ExpenseReopened(data) => {
+                let told = about_owner().await;
+                let name = self.person(data.change.disowned_by).await?.display_name();
+                let mail = Mail::disowned(&data.expense, &name);
+                let finance =
+                    self.tell_finance(&mail, holder, |consumer| keys::guard(consumer, &event.metadata.id)).await;
+                told.and(finance)
+            }
+            _ => {
+                // Whichever of the two fails, it keeps nothing from the other, and its repetition does not repeat it.
+                let told = about_owner().await;
+                let confirmed = self.confirm(event, holder).await;
+                told.and(confirmed)
+            }
         }
     }
 
-    /// Sends the mail that an event calls for, once under this guard.
+    /// Has a decision confirmed to whoever made it.
+    async fn confirm(&self, event: &Event, holder: &str) -> Result<(), NotifyError> {
+        let (expense, submission, step, decided_by) = match &event.data {
+            EventBody::ExpenseApproved(data) => {
+                (&data.expense, data.change.submission, data.change.step, data.change.decided_by)
+            }
+            EventBody::ExpenseStepApproved(data) => {
+                (&data.expense, data.change.submission, data.change.step, data.change.decided_by)
+            }
+            EventBody::ExpenseRejected(data) => {
+                (&data.expense, data.change.submission, data.change.step, data.change.decided_by)
+            }
+            EventBody::ExpenseChangesRequested(data) => {
+                (&data.expense, data.change.submission, data.change.step, data.change.decided_by)
+            }
+            _ => return Ok(()),
+        };
+        let step = step_id(expense, submission, step);
+        let consumer = format!("{CONSUMER}/decider");
+        let gather = async || self.gather(decided_by, Kind::Confirmations, step).await.map(|()| None);
+        self.once(event, &consumer, holder, gather).await
+    }
+
+    /// Does what an event calls for, once under this guard: sends the mail, if there is one.
     async fn once(
         &self,
         event: &Event,
@@ -124,8 +192,17 @@ impl Notifications {
         holder: &str,
         mail: impl AsyncFnOnce() -> Result<Option<(PersonRecord, Mail)>, NotifyError>,
     ) -> Result<(), NotifyError> {
-        let key = keys::guard(consumer, &event.metadata.id);
-        let guard = match guard::begin(&self.store.table, &key, LEASE, holder).await? {
+        self.once_by(&keys::guard(consumer, &event.metadata.id), holder, mail).await
+    }
+
+    /// Does something once under a guard, and sends the mail that it makes, if it makes one.
+    async fn once_by(
+        &self,
+        key: &Key,
+        holder: &str,
+        mail: impl AsyncFnOnce() -> Result<Option<(PersonRecord, Mail)>, NotifyError>,
+    ) -> Result<(), NotifyError> {
+        let guard = match guard::begin(&self.store.table, key, LEASE, holder).await? {
             Begin::Ours(guard) => guard,
             Begin::Done => {
                 tracing::info!("the mail was sent before");
@@ -134,22 +211,21 @@ impl Notifications {
             Begin::Held => return Err(NotifyError::Leased),
         };
         if let Some((to, mail)) = mail().await? {
-            self.send(&to, mail).await?;
-            tracing::info!(event.kind = %event.metadata.event_type, attempts = guard.attempts, "mail sent");
+            self.send(&to, &mail).await?;
+            tracing::info!(attempts = guard.attempts, "mail sent");
         }
-        guard::end(&self.store.table, &key, guard).await?;
+        guard::end(&self.store.table, key, guard).await?;
         Ok(())
     }
 
-    /// Tells everyone in finance that so much of a budget is used, each under a guard of their own: a mail that fails keeps
-    /// none from the others, and its repetition does not repeat theirs.
-    async fn tell_finance(&self, event: &Event, threshold: &BudgetThreshold, holder: &str) -> Result<(), NotifyError> {
+    /// Tells everyone in finance, each under a guard of their own: a mail that fails keeps none from the others, and its
+    /// repetition does not repeat theirs. `guard` gives the guard's key for a consumer's name.
+    async fn tell_finance(&self, mail: &Mail, holder: &str, guard: impl Fn(&str) -> Key) -> Result<(), NotifyError> {
         let finance = self.store.people_with(Role::Finance).await?;
         let mut outcome = Ok(());
         for person in finance.into_iter().filter(|person| person.state.active) {
-            let consumer = format!("{CONSUMER}/{}", person.state.id);
-            let mail = async || Ok(Some((person, Mail::budget(threshold))));
-            let sent = self.once(event, &consumer, holder, mail).await;
+            let key = guard(&format!("{CONSUMER}/{}", person.state.id));
+            let sent = self.once_by(&key, holder, async || Ok(Some((person, mail.clone())))).await;
             outcome = outcome.and(sent);
         }
         outcome
@@ -167,10 +243,32 @@ impl Notifications {
             self.settled(expense, holder).await?;
         }
         match &event.data {
-            EventBody::ExpenseApprovalRequested(data) => match self.asked_by_itself(data, holder).await? {
-                true => self.ask(data).await,
-                false => Ok(None),
-            },
+            EventBody::ExpenseApprovalRequested(data) => {
+                if self.asked_by_itself(data, holder).await? {
+                    let step = step_id(&data.expense, data.change.submission, data.change.step);
+                    self.gather(data.change.approver, Kind::Requests, step).await?;
+                }
+                Ok(None)
+            }
+            EventBody::ExpenseApprovalReassigned(data) => {
+                let step = step_id(&data.expense, data.change.submission, data.change.step);
+                self.gather(data.change.approver, Kind::Requests, step).await?;
+                Ok(None)
+            }
+            EventBody::ExpenseApprovalReminded(data) => {
+                let step = step_id(&data.expense, data.change.submission, data.change.step);
+                self.remind(data.change.approver, step, holder).await?;
+                Ok(None)
+            }
+            EventBody::ExpenseAutoApproved(data) => {
+                let text = "Your expense was approved by the policy, without anybody being asked.";
+                self.tell(&data.expense, "approved", text, None).await
+            }
+            EventBody::ExpenseReopened(data) => {
+                let text = "A decision on your expense was taken back: it was not made by the person in whose name it \
+                            was. It is asked for anew; there is nothing for you to do.";
+                self.tell(&data.expense, "open again", text, None).await
+            }
             EventBody::ExpenseApproved(data) => {
                 let comment = data.change.comment.as_deref();
                 self.tell(&data.expense, "approved", "Your expense was approved.", comment).await
@@ -189,30 +287,6 @@ impl Notifications {
             EventBody::ReceiptFailed(data) => self.tell_of_receipt(data).await,
             _ => Ok(None),
         }
-    }
-
-    /// Asks the approver, with a link that works from now on.
-    async fn ask(&self, data: &ExpenseEvent<ApprovalRequested>) -> Result<Option<(PersonRecord, Mail)>, NotifyError> {
-        let (expense, change) = (&data.expense, &data.change);
-        let submission = SubmissionId { expense: expense.id, number: change.submission };
-        let (secret, hash) = report::secret();
-        let mut transaction = Transaction::default();
-        report::add_link(&mut transaction, submission, change.step, change.approver, &hash);
-        match self.store.table.commit(transaction).await {
-            Ok(()) => {}
-            Err(StoreError::Condition(_)) => {
-                tracing::info!("the step waits for nobody any more: no mail");
-                return Ok(None);
-            }
-            Err(error) => return Err(error.into()),
-        }
-        let approver = self.person(change.approver).await?;
-        let owner = self.person(expense.owner).await?;
-        let link = format!("{}/approvals/{submission}.{}.{secret}", self.public_base_url, change.step);
-        let picture = self.thumbnail(expense).await;
-        let part = Part { expense: expense.clone(), warnings: warnings(&self.store, expense).await? };
-        let mail = Mail::ask(&part, &owner.display_name(), change.due_at, link, picture);
-        Ok(Some((approver, mail)))
     }
 
     async fn tell(
@@ -240,7 +314,11 @@ impl Notifications {
         Some(Picture(object.body.collect().await.ok()?.into_bytes().to_vec()))
     }
 
-    async fn send(&self, to: &PersonRecord, mail: Mail) -> Result<(), NotifyError> {
+    async fn send(&self, to: &PersonRecord, mail: &Mail) -> Result<(), NotifyError> {
+        if to.state.mail_undeliverable {
+            tracing::info!("mail to them comes back: none is sent until that is cleared");
+            return Ok(());
+        }
         // The address of a person who was erased. Nobody has one in this domain (RFC 6761, section 6.4).
         if to.email.ends_with(".invalid") {
             tracing::info!("there is nobody to mail any more");

@@ -16,7 +16,7 @@ use crate::moment;
 pub struct Picture(pub Vec<u8>);
 
 /// A mail, apart from whom it is for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Mail {
     subject: String,
     html: String,
@@ -31,8 +31,32 @@ struct HtmlBody<'a> {
     paragraph: &'a str,
     rows: &'a [(&'static str, String)],
     lines: &'a [Line],
+    more: usize,
     has_picture: bool,
-    button: Option<(&'a str, &'a str)>,
+    button: Option<Button<'a>>,
+}
+
+/// Where a mail leads.
+#[derive(Debug, Clone, Copy)]
+struct Button<'a> {
+    label: &'a str,
+    link: &'a str,
+    /// What to know of it.
+    note: &'a str,
+    /// Whether it takes something back.
+    stops: bool,
+}
+
+impl<'a> Button<'a> {
+    const fn decide(link: &'a str) -> Self {
+        let note = "The link is meant for you alone: whoever has it can decide. Do not forward it.";
+        Self { label: "Look and decide", link, note, stops: false }
+    }
+
+    const fn disown(link: &'a str) -> Self {
+        let note = "If it was you, there is nothing to do. The page behind the link asks once more.";
+        Self { label: "That was not me", link, note, stops: true }
+    }
 }
 
 /// One expense of several, in a line.
@@ -44,21 +68,33 @@ struct Line {
     warnings: Vec<String>,
 }
 
-/// An expense of a report, as its mail tells of it.
+/// How many expenses a mail lists; the page behind its link lists all. Mail clients cut a long mail off.
+const MAX_LINES: usize = 40;
+
+/// An expense, as a mail tells of it.
 #[derive(Debug, Clone)]
 pub struct Part {
     /// The expense as it is now.
     pub expense: ExpenseState,
     /// What to look at.
     pub warnings: Vec<String>,
+    /// Whose it is; not where the mail as a whole says so.
+    pub owner: Option<String>,
+    /// Why its reader is asked, where it is not simply theirs to decide.
+    pub why: Option<String>,
+    /// What was decided of it.
+    pub decided: Option<&'static str>,
 }
 
 impl Part {
     fn line(&self) -> Line {
         let (amount, merchant) = what(&self.expense);
         let details = &self.expense.details;
-        let about = details.date.map(|date| date.to_string()).into_iter();
+        let about = self.decided.map(ToOwned::to_owned).into_iter();
+        let about = about.chain(details.date.map(|date| date.to_string()));
         let about = about.chain(details.category.map(|category| category.to_string().replace('_', " ")));
+        let about = about.chain(self.owner.as_deref().map(one_line)).chain(self.why.as_deref().map(one_line));
+        let about = about.chain(self.owner.is_some().then(|| self.expense.id.to_string()));
         Line {
             merchant: one_line(merchant),
             amount,
@@ -66,6 +102,17 @@ impl Part {
             warnings: self.warnings.clone(),
         }
     }
+}
+
+/// How a mail asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a> {
+    /// Until when an answer counts.
+    pub due_at: Timestamp,
+    /// Where to decide.
+    pub link: &'a str,
+    /// Whether it was asked before.
+    pub reminder: bool,
 }
 
 /// The content id of the picture (RFC 2392).
@@ -87,7 +134,7 @@ impl Mail {
         heading: &str,
         paragraph: &str,
         rows: Vec<(&'static str, String)>,
-        button: Option<(&str, &str)>,
+        button: Option<Button<'_>>,
         picture: Option<Picture>,
     ) -> Self {
         Self::listing(subject, heading, paragraph, &rows, &[], button, picture)
@@ -98,44 +145,105 @@ impl Mail {
         heading: &str,
         paragraph: &str,
         rows: &[(&'static str, String)],
-        lines: &[Line],
-        button: Option<(&str, &str)>,
+        parts: &[Part],
+        button: Option<Button<'_>>,
         picture: Option<Picture>,
     ) -> Self {
-        let body = HtmlBody { heading, paragraph, rows, lines, has_picture: picture.is_some(), button };
-        let html = body.render().unwrap_or_default();
+        let lines: Vec<_> = parts.iter().take(MAX_LINES).map(Part::line).collect();
+        let more = parts.len() - lines.len();
+        let has_picture = picture.is_some();
+        let html = HtmlBody { heading, paragraph, rows, lines: &lines, more, has_picture, button };
+        let html = html.render().unwrap_or_default();
         let mut text = format!("{heading}\n\n{paragraph}\n\n");
         for (name, value) in rows {
             text.push_str(&format!("{name}: {}\n", one_line(value)));
         }
-        for line in lines {
+        for line in &lines {
             text.push_str(&format!("\n- {}, {}\n  {}\n", line.amount, line.merchant, line.about));
             for warning in &line.warnings {
                 text.push_str(&format!("  ! {}\n", one_line(warning)));
             }
         }
-        if let Some((label, link)) = button {
-            text.push_str(&format!("\n{label}:\n{link}\n"));
+        if more > 0 {
+            text.push_str(&format!("\nand {more} more, on the page\n"));
+        }
+        if let Some(Button { label, link, note, .. }) = button {
+            text.push_str(&format!("\n{label}:\n{link}\n\n{note}\n"));
         }
         Self { subject: one_line(subject), html, text, picture }
     }
 
-    /// Asks an approver.
-    pub fn ask(
-        Part { expense, warnings }: &Part,
-        owner: &str,
-        due_at: Timestamp,
-        link: String,
-        picture: Option<Picture>,
-    ) -> Self {
-        let mut rows = rows(expense);
-        rows.extend(warnings.iter().map(|warning| ("Look at", warning.clone())));
-        rows.push(("Decide by", moment(due_at)));
+    /// Asks an approver for one expense or several.
+    pub fn ask(parts: &[Part], asking: Asking<'_>, picture: Option<Picture>) -> Self {
+        let Asking { due_at, link, reminder } = asking;
+        let owner = the_owner(parts);
+        let heading = match (reminder, owner) {
+            (true, _) => "Your decision is still waited for".to_owned(),
+            (false, Some(owner)) => format!("{} asks for your approval", one_line(owner)),
+            (false, None) => "Your approval is asked for".to_owned(),
+        };
+        let button = Some(Button::decide(link));
+        if let [part] = parts {
+            let (amount, merchant) = what(&part.expense);
+            let subject = match reminder {
+                true => format!("Reminder: {amount} at {merchant} waits for you"),
+                false => format!("Please approve: {amount} at {merchant}"),
+            };
+            let mut rows = rows(&part.expense);
+            if reminder {
+                rows.extend(part.owner.clone().map(|owner| ("From", owner)));
+            }
+            rows.extend(part.warnings.iter().map(|warning| ("Look at", warning.clone())));
+            rows.extend(part.why.clone().map(|why| ("Why you", why)));
+            rows.push(("Decide by", moment(due_at)));
+            let paragraph = "Open the page to see the receipt and to decide. Opening it changes nothing.";
+            return Self::new(&subject, &heading, paragraph, rows, button, picture);
+        }
+        let (count, totals) = (parts.len(), totals(parts));
+        let subject = match reminder {
+            true => format!("Reminder: {count} expenses wait for you, {totals}"),
+            false => format!("Please approve: {count} expenses, {totals}"),
+        };
+        let rows = [("Expenses", count.to_string()), ("Total", totals), ("Decide by", moment(due_at))];
+        Self::listing(&subject, &heading, TOGETHER, &rows, parts, button, picture)
+    }
+
+    /// Confirms decisions to whoever made them.
+    pub fn confirm(parts: &[Part], link: &str) -> Self {
+        let button = Some(Button::disown(link));
+        if let [part] = parts {
+            let (amount, merchant) = what(&part.expense);
+            let decided = match part.decided.unwrap_or("decided on") {
+                "sent back for changes" => "sent back",
+                decided => decided,
+            };
+            let subject = format!("You {decided}: {amount} at {merchant}");
+            let mut rows = rows(&part.expense);
+            rows.extend(part.owner.clone().map(|owner| ("From", owner)));
+            let heading = format!("You {decided} an expense");
+            return Self::new(&subject, &heading, "This confirms what was decided in your name.", rows, button, None);
+        }
+        let subject = format!("You decided on {} expenses, {}", parts.len(), totals(parts));
+        let heading = format!("You decided on {} expenses", parts.len());
+        Self::listing(&subject, &heading, "This confirms what was decided in your name.", &[], parts, button, None)
+    }
+
+    /// Tells finance that a decision was not made by the person in whose name it was.
+    pub fn disowned(expense: &ExpenseState, name: &str) -> Self {
         let (amount, merchant) = what(expense);
-        let subject = format!("Please approve: {amount} at {merchant}");
-        let heading = format!("{} asks for your approval", one_line(owner));
-        let paragraph = "Open the page to see the receipt and to decide. Opening it changes nothing.";
-        Self::new(&subject, &heading, paragraph, rows, Some(("Look and decide", &link)), picture)
+        let subject = format!("Not their decision: {amount} at {merchant}");
+        let heading = format!("{} says that a decision in their name was not theirs", one_line(name));
+        let paragraph = "The expense is asked for anew. Find out who decided: somebody may read their mail.";
+        Self::new(&subject, &heading, paragraph, rows(expense), None, None)
+    }
+
+    /// Tells finance that mail to a person comes back.
+    pub fn undeliverable(name: &str, reassigned: usize) -> Self {
+        let subject = format!("Mail to {} does not arrive", one_line(name));
+        let paragraph = "Nobody waits for their answer to mail any more: what waited for them is asked of somebody else, \
+            where there is anybody. Once their mailbox works again, an administrator clears the mark in their profile.";
+        let rows = vec![("Person", name.to_owned()), ("Asked of others", reassigned.to_string())];
+        Self::new(&subject, &subject, paragraph, rows, None, None)
     }
 
     /// Asks an approver for several expenses of a report.
@@ -151,22 +259,16 @@ impl Mail {
             1 => "1 expense".to_owned(),
             count => format!("{count} expenses"),
         };
-        let totals: Vec<_> = report::totals(parts.iter().map(|part| &part.expense))
-            .iter()
-            .map(|total| total.amount.to_string())
-            .collect();
-        let totals = totals.join(" + ");
+        let totals = totals(parts);
         let rows = [
             ("Report", title.clone()),
             ("Expenses", parts.len().to_string()),
             ("Total", totals.clone()),
             ("Decide by", moment(due_at)),
         ];
-        let lines: Vec<_> = parts.iter().map(Part::line).collect();
         let subject = format!("Please approve: {title}, {count}, {totals}");
         let heading = format!("{} asks for your approval", one_line(owner));
-        let paragraph = "Open the page to see them and to decide, together or one by one. Opening it changes nothing.";
-        Self::listing(&subject, &heading, paragraph, &rows, &lines, Some(("Look and decide", link)), None)
+        Self::listing(&subject, &heading, TOGETHER, &rows, parts, Some(Button::decide(link)), None)
     }
 
     /// Tells an owner what became of an expense.
@@ -222,6 +324,20 @@ impl Mail {
     }
 }
 
+/// What to do with several.
+const TOGETHER: &str = "Open the page to see them and to decide, together or one by one. Opening it changes nothing.";
+
+/// Whose they all are, if they are one person's.
+fn the_owner(parts: &[Part]) -> Option<&str> {
+    let first = parts.first()?;
+    parts.iter().all(|part| part.expense.owner == first.expense.owner).then_some(first.owner.as_deref()).flatten()
+}
+
+fn totals(parts: &[Part]) -> String {
+    let totals = report::totals(parts.iter().map(|part| &part.expense));
+    totals.iter().map(|total| total.amount.to_string()).collect::<Vec<_>>().join(" + ")
+}
+
 fn what(expense: &ExpenseState) -> (String, &str) {
     let amount = expense.details.amount.map(|amount| amount.to_string()).unwrap_or_default();
     (amount, expense.details.merchant.as_deref().unwrap_or("an unknown merchant"))
@@ -270,16 +386,72 @@ mod tests {
         }
     }
 
+    const ASKING: Asking<'static> = Asking { due_at: Timestamp::UNIX_EPOCH, link: "http://x/link", reminder: false };
+
+    fn part(merchant: &str) -> Part {
+        Part {
+            expense: expense(merchant),
+            warnings: vec!["<i>It is old.".to_owned()],
+            owner: Some("Emma".to_owned()),
+            why: None,
+            decided: None,
+        }
+    }
+
+    #[test]
+    fn several_are_listed_with_what_there_is_to_know() {
+        let hostile = Part {
+            owner: Some("Eve\r\n<b>".to_owned()),
+            why: Some("Mark <i>left".to_owned()),
+            ..part("<script>alert(1)</script>\r\nBcc: everyone@example.com")
+        };
+        let parts = [part("Café"), hostile];
+        let asked = Mail::ask(&parts, ASKING, None);
+        assert_eq!(asked.subject, "Please approve: 2 expenses, 46.80 EUR");
+        let reminded = Mail::ask(&parts, Asking { reminder: true, ..ASKING }, None);
+        assert_eq!(reminded.subject, "Reminder: 2 expenses wait for you, 46.80 EUR");
+        let id = expense("x").id.to_string();
+        for mail in [asked, reminded] {
+            for text in [&mail.html, &mail.text] {
+                for content in ["Café", "23.40 EUR", "Emma", "It is old.", "http://x/link", &id] {
+                    assert!(text.contains(content), "{content} is missing in {text}");
+                }
+            }
+            assert!(!mail.html.contains("<script>") && !mail.html.contains("<i>") && !mail.html.contains("<b>"));
+        }
+    }
+
+    #[test]
+    fn a_long_list_ends_with_how_many_more_there_are() {
+        let parts = vec![part("Kiosk"); MAX_LINES + 3];
+        let mail = Mail::ask(&parts, ASKING, None);
+        assert!(mail.subject.contains("43 expenses"), "{}", mail.subject);
+        for text in [&mail.html, &mail.text] {
+            assert_eq!(text.matches("Kiosk").count(), MAX_LINES);
+            assert!(text.contains("and 3 more"), "{text}");
+        }
+        assert!(mail.html.len() < 100_000, "mail clients cut longer ones off: {}", mail.html.len());
+    }
+
+    #[test]
+    fn a_decision_is_confirmed_in_words() {
+        let decided = |decided| Part { decided: Some(decided), ..part("Café\r\nX: y") };
+        let one = |outcome| Mail::confirm(&[decided(outcome)], "http://x/link");
+        assert_eq!(one("approved").subject, "You approved: 23.40 EUR at Café X: y");
+        assert_eq!(one("sent back for changes").subject, "You sent back: 23.40 EUR at Café X: y");
+        let several = Mail::confirm(&[decided("approved"), decided("rejected")], "http://x/link");
+        assert_eq!(several.subject, "You decided on 2 expenses, 46.80 EUR");
+        for text in [&several.html, &several.text] {
+            for content in ["approved", "rejected", "That was not me", "http://x/link"] {
+                assert!(text.contains(content), "{content} is missing in {text}");
+            }
+        }
+    }
+
     #[test]
     fn a_merchant_cannot_write_headers_or_markup() {
         let hostile = "Bad\r\nBcc: everyone@example.com\r\n\r\n<script>alert(1)</script>";
-        let mail = Mail::ask(
-            &Part { expense: expense(hostile), warnings: Vec::new() },
-            "Emma",
-            Timestamp::UNIX_EPOCH,
-            "http://x/l".to_owned(),
-            None,
-        );
+        let mail = Mail::ask(&[part(hostile)], ASKING, None);
         let mime = String::from_utf8(mail.to_mime("from@example.com", "to@example.com").unwrap()).unwrap();
         let (headers, _) = mime.split_once("\r\n\r\n").unwrap();
         assert!(!headers.lines().any(|line| line.starts_with("Bcc:")), "{mime}");
@@ -300,7 +472,6 @@ mod tests {
             asked_again_at: None,
             mailed_at: None,
         };
-        let part = |merchant: &str| Part { expense: expense(merchant), warnings: vec!["<i>It is old.".to_owned()] };
         let parts = [part("Café"), part("<script>alert(1)</script>")];
         let mail = Mail::ask_together(&record, &parts, "Emma", Timestamp::UNIX_EPOCH, "http://x/link");
         for part in [&mail.html, &mail.text] {
@@ -317,13 +488,7 @@ mod tests {
     #[test]
     fn html_and_text_say_the_same() {
         let picture = Some(Picture(vec![0xff, 0xd8]));
-        let mail = Mail::ask(
-            &Part { expense: expense("Café"), warnings: Vec::new() },
-            "Emma",
-            Timestamp::UNIX_EPOCH,
-            "http://x/link".to_owned(),
-            picture,
-        );
+        let mail = Mail::ask(&[part("Café")], ASKING, picture);
         for part in [&mail.html, &mail.text] {
             for content in ["23.40 EUR", "Café", "http://x/link", "Emma"] {
                 assert!(part.contains(content), "{content} is missing in {part}");

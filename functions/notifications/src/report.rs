@@ -151,7 +151,7 @@ impl Notifications {
                 Begin::Done => {}
                 Begin::Ours(guard) => {
                     if let Some((to, mail)) = self.report_mail(record, approver).await? {
-                        self.send(&to, mail).await?;
+                        self.send(&to, &mail).await?;
                         tracing::info!(report.id = %record.report, attempts = guard.attempts, "mail of a report sent");
                     }
                     guard::end(&self.store.table, &key, guard).await?;
@@ -201,7 +201,8 @@ impl Notifications {
         };
         let mut parts = Vec::new();
         for expense in expenses {
-            parts.push(Part { warnings: warnings(&self.store, &expense).await?, expense });
+            let warnings = warnings(&self.store, &expense).await?;
+            parts.push(Part { expense, warnings, owner: None, why: None, decided: None });
         }
         let approver = self.person(approver).await?;
         let owner = self.person(record.owner).await?;

@@ -7,7 +7,7 @@
 //!
 //! Budgets come as events, too; a copy of each is kept, by version. Whenever a sum or a budget has changed, the thresholds
 //! are looked at with what the table then holds: whichever of the two is applied last sees both. A threshold that is
-//! reached is an event, written to the main table's outbox under a key made of category, period and threshold, on
+//! reached is an event, written to the main table's outbox under a key made of category, period, amount and threshold, on
 //! condition that it is not there: no redelivery, order, replay or rebuild makes a second one.
 //!
 //! That event is all that it may write to the main table, and it reads nothing there.
@@ -216,7 +216,7 @@ impl Projections {
                 correlation_id: because.metadata.correlation_id.clone(),
                 causation_id: Some(because.metadata.id.to_string()),
             };
-            let subject = Subject::budget_threshold(category, period, percent);
+            let subject = Subject::budget_threshold(category, period, limit.amount, percent);
             let event = Event::new(subject, EventBody::BudgetThresholdReached(Box::new(data)), &cause);
             if self.outbox.write_once(&event).await? {
                 tracing::info!(budget.category = %category, budget.period = period, percent, "a threshold is reached");

@@ -196,13 +196,16 @@ mod tests {
         Budget(BudgetState),
     }
 
+    /// Period, amount and percent: what the key of the event is made of.
+    type Told = (String, i64, u32);
+
     /// The tables as the function keeps them, in memory: the same rules, the same changes.
     #[derive(Debug, Default)]
     struct World {
         applied: BTreeMap<String, Applied>,
         sums: BTreeMap<(String, String, String), (i64, i64)>,
         budget: Option<BudgetState>,
-        told: BTreeSet<(String, u32)>,
+        told: BTreeSet<Told>,
     }
 
     impl World {
@@ -246,7 +249,8 @@ mod tests {
                 let period = limit.period.of(contribution.date);
                 if period >= first {
                     let used = self.used(limit, &period);
-                    self.told.extend(budgets::reached(limit.amount, used).map(|percent| (period.clone(), percent)));
+                    let told = |percent| (period.clone(), limit.amount.minor_units, percent);
+                    self.told.extend(budgets::reached(limit.amount, used).map(told));
                 }
             }
         }
@@ -257,7 +261,7 @@ mod tests {
         }
 
         /// Every threshold that is reached by what the tables hold.
-        fn reached(&self) -> BTreeSet<(String, u32)> {
+        fn reached(&self) -> BTreeSet<Told> {
             let Some((limit, first)) = self.budget.as_ref().and_then(budgets::watched) else { return BTreeSet::new() };
             let periods = ["2026", "2026-01", "2026-02", "2026-03"].into_iter();
             let watched = periods.filter(|period| {
@@ -270,7 +274,7 @@ mod tests {
             there
                 .flat_map(|period| {
                     budgets::reached(limit.amount, self.used(limit, period))
-                        .map(move |percent| (period.to_owned(), percent))
+                        .map(move |percent| (period.to_owned(), limit.amount.minor_units, percent))
                 })
                 .collect()
         }
@@ -334,6 +338,28 @@ mod tests {
         assert_eq!((reached(1000), reached(i64::MAX), reached(i64::MIN)), (vec![80, 100], vec![80, 100], vec![]));
     }
 
+    #[test]
+    fn crossing_a_threshold_again_tells_nothing_and_another_amount_does() {
+        let approved = |name: &str, minor_units| {
+            let id = ExpenseId::derived_from(&[name]);
+            Delivery::Expense(Box::new(ExpenseState { id, ..expense(3, ExpenseStatus::Approved, minor_units, 3) }))
+        };
+        let month = |version, minor_units| Delivery::Budget(budget(version, minor_units, BudgetPeriod::Month));
+        let mut deliveries = vec![month(1, 1000), approved("a", 850), approved("refund", -200), approved("b", 200)];
+        let told = |deliveries: &[Delivery]| {
+            World::after(deliveries.to_vec())
+                .told
+                .into_iter()
+                .map(|(_, amount, percent)| (amount, percent))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(told(&deliveries), [(1000, 80)]);
+        deliveries.extend([month(2, 2000), approved("c", 900)]);
+        assert_eq!(told(&deliveries), [(1000, 80), (2000, 80)], "1750 of the raised budget");
+        deliveries.extend([month(3, 1000), month(4, 2000)]);
+        assert_eq!(told(&deliveries), [(1000, 80), (1000, 100), (2000, 80)], "set back, it tells of what it had not");
+    }
+
     /// What the life cycle makes of an expense: its amount stays from the submission on.
     fn lives(amounts: &[i64], ends: &[usize], months: &[i8]) -> Vec<Vec<ExpenseState>> {
         use ExpenseStatus::{Approved, Draft, Reimbursed, Submitted};
@@ -380,7 +406,7 @@ mod tests {
                 lives(&amounts, &ends, &months).concat().into_iter().map(|state| Delivery::Expense(Box::new(state))).collect();
             deliveries.push(Delivery::Budget(set));
             // Every one of them three times, in any order.
-            let shuffled = order.iter().filter_map(|&n| (n < deliveries.len() * 3).then(|| deliveries[n % deliveries.len()].clone()));
+            let shuffled = order.iter().filter(|n| **n < deliveries.len() * 3).map(|n| deliveries[n % deliveries.len()].clone());
             let world = World::after(shuffled.chain(deliveries.clone()));
             prop_assert_eq!(&world.told, &world.reached());
             prop_assert_eq!(world.told, World::after(deliveries).told);

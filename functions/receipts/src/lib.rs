@@ -20,13 +20,14 @@ use slipstream_common::{
     Fault,
     act::act,
     caller,
-    http::{Request, Response, serve},
+    http::{Request, Response, given, serve},
     keys,
     problem::{FieldError, Problem},
-    records::ReceiptRecord,
+    records::{PersonRecord, ReceiptRecord},
     settings::{Settings, SettingsError},
     store::{ChangeError, Store, add_expense_change, add_receipt_change, add_receipt_deletion},
     table::{Condition, StoreError, Table, Transaction, number},
+    visible,
 };
 use slipstream_domain::{
     category::Suggestion,
@@ -40,6 +41,8 @@ use slipstream_events::{
 
 /// The largest file that is accepted, in bytes.
 pub const MAX_BYTES: u64 = 20 * 1024 * 1024;
+/// The longest name of a file, in characters; it is not kept.
+const MAX_FILE_NAME: usize = 255;
 /// The name of the uploaded object.
 const ORIGINAL: &str = "original";
 /// How long a presigned view can be fetched, in seconds.
@@ -62,8 +65,8 @@ struct Announcement {
     size_bytes: u64,
     media_type: MediaType,
     /// What the file is called on the phone; only for the client's own use, never a key.
-    #[serde(default, rename = "file_name")]
-    _file_name: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    file_name: Option<String>,
 }
 
 /// Whoever has it may upload the announced bytes, once, until it expires.
@@ -183,6 +186,9 @@ fn faults(announcement: &Announcement) -> Vec<FieldError> {
     } else if announcement.size_bytes > MAX_BYTES {
         fault("size_bytes", format!("send a file of at most {MAX_BYTES} bytes"));
     }
+    if announcement.file_name.as_ref().is_some_and(|name| name.chars().count() > MAX_FILE_NAME) {
+        fault("file_name", format!("give at most {MAX_FILE_NAME} characters, or leave it out"));
+    }
     faults
 }
 
@@ -191,13 +197,81 @@ fn awaited(record: &ReceiptRecord) -> bool {
     record.state.status == ReceiptStatus::AwaitingUpload && record.uploaded_at.is_none()
 }
 
+/// Adds to a transaction that a receipt that was never uploaded stands among the open work again, from now on: the
+/// sweeper looks after it anew. Size and type are what is said now: a first announcement that got them wrong must not
+/// block the bytes.
+fn announce_again(
+    transaction: &mut Transaction,
+    mut record: ReceiptRecord,
+    announcement: &Announcement,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    record.announced_at = at;
+    record.state.size_bytes = announcement.size_bytes;
+    record.state.media_type = announcement.media_type;
+    let condition = Condition::new("#version = :version AND attribute_not_exists(#lease)")
+        .name("#version", "version")
+        .name("#lease", "lease")
+        .value(":version", number(record.state.version));
+    transaction.put(&keys::receipt(record.state.id), record.to_item()?, Some(condition));
+    Ok(())
+}
+
+/// Adds an announced receipt to a transaction, anew where it was deleted.
+fn register(
+    transaction: &mut Transaction,
+    (id, owner): (ReceiptId, PersonId),
+    deleted: Option<&ReceiptRecord>,
+    announcement: &Announcement,
+    cause: &Cause,
+) -> Result<(), ChangeError> {
+    let record = ReceiptRecord {
+        state: ReceiptState {
+            id,
+            version: deleted.map_or(0, |deleted| deleted.state.version) + 1,
+            owner,
+            status: ReceiptStatus::AwaitingUpload,
+            sha256: announcement.sha256.clone(),
+            size_bytes: announcement.size_bytes,
+            media_type: announcement.media_type,
+            failure: None,
+            expense: None,
+            created_at: cause.at,
+        },
+        correlation_id: cause.correlation_id.to_string(),
+        announced_at: cause.at,
+        lease: None,
+        object_version: None,
+        deaths: 0,
+        requeued_at: None,
+        pages: 0,
+        page_count: 0,
+        uploaded_at: None,
+        generation: deleted.map_or(0, |deleted| deleted.generation + 1),
+        submitted: false,
+        deleted_at: None,
+        erased_at: None,
+    };
+    let condition = deleted.map_or_else(Condition::absent, |deleted| Condition::version(deleted.state.version));
+    let body = EventBody::ReceiptAnnounced(Box::new(ReceiptAnnounced { receipt: record.state.clone() }));
+    add_receipt_change(transaction, &record, condition, body, cause)?;
+    Ok(())
+}
+
 impl Receipts {
     /// From the environment.
     ///
     /// # Errors
     /// [`SettingsError`] names what is missing.
     pub fn from_env(sdk: &SdkConfig) -> Result<Self, SettingsError> {
-        let mut settings = Settings::new();
+        Self::new(sdk, Settings::new())
+    }
+
+    /// By these settings.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names what is missing.
+    pub fn new(sdk: &SdkConfig, mut settings: Settings) -> Result<Self, SettingsError> {
         let table = settings.text("TABLE_NAME");
         let receipts = Self {
             store: Store::new(Table::new(sdk, table)),
@@ -218,9 +292,9 @@ impl Receipts {
             let caller = caller::authenticate(&request, &self.store).await?;
             match (request.http_method.as_str(), request.resource.as_str()) {
                 ("POST", "/receipts") => self.announce(caller.state.id, &request).await,
-                ("GET", "/receipts/{receipt_id}") => self.read(caller.state.id, &request).await,
+                ("GET", "/receipts/{receipt_id}") => self.read(&caller, &request).await,
                 ("DELETE", "/receipts/{receipt_id}") => self.delete(caller.state.id, &request).await,
-                ("GET", "/receipts/{receipt_id}/reading") => self.reading(caller.state.id, &request).await,
+                ("GET", "/receipts/{receipt_id}/reading") => self.reading(&caller, &request).await,
                 _ => Err(Problem::method_not_allowed()),
             }
         })
@@ -234,99 +308,32 @@ impl Receipts {
             return Err(Problem::invalid_fields(faults));
         }
         let id = ReceiptId::derived_from(&[&owner.to_string(), &announcement.sha256]);
-        let known = self.store.receipt(id).await?;
-        let is_new = known.is_none();
-        let record = match known {
-            Some(record) if record.state.status == ReceiptStatus::Deleted => {
-                self.register(id, owner, Some(record), &announcement, &request.cause(owner)).await?
+        let announced = act(&self.store, request, owner, async |transaction: &mut Transaction| {
+            let cause = request.cause(owner);
+            let known = self.store.receipt(id).await?;
+            let deleted = known.as_ref().filter(|known| known.state.status == ReceiptStatus::Deleted);
+            let is_new = known.is_none() || deleted.is_some();
+            match known.as_ref().filter(|_| !is_new) {
+                Some(known) if awaited(known) => announce_again(transaction, known.clone(), &announcement, cause.at)?,
+                Some(_) => {}
+                None => register(transaction, (id, owner), deleted, &announcement, &cause)?,
             }
-            Some(record) if awaited(&record) => self.announce_again(record, &announcement).await?,
-            Some(record) => record,
-            None => self.register(id, owner, None, &announcement, &request.cause(owner)).await?,
-        };
+            // Without the ticket, which is a credential, and soon over: every answer has a fresh one.
+            let response = Response::new(if is_new { 201 } else { 200 }, "application/json", "");
+            Ok(response.header("location", format!("receipts/{id}")))
+        })
+        .await?;
+        let record = self.store.receipt(id).await?.filter(|record| record.state.status != ReceiptStatus::Deleted);
+        let record = record.ok_or_else(|| {
+            let detail = "The receipt was deleted after this request was carried out. Announce it with a new key.";
+            Problem::conflict("receipt-deleted", detail)
+        })?;
         // Once the bytes are there, no ticket: the same upload twice is harmless.
         let upload = if awaited(&record) { Some(self.ticket(&record).await?) } else { None };
         let mut receipt = View::new(&record);
         receipt.expense_id = self.store.receipt_use(id).await?;
-        let answer = Answer { receipt, upload };
-        let status = if is_new { 201 } else { 200 };
-        Ok(Response::json(status, &answer).header("location", format!("receipts/{id}")))
-    }
-
-    /// Puts a receipt that was never uploaded among the open work again, from now on: the sweeper looks after it anew.
-    /// Size and type are what is said now: a first announcement that got them wrong must not block the bytes.
-    async fn announce_again(
-        &self,
-        mut record: ReceiptRecord,
-        announcement: &Announcement,
-    ) -> Result<ReceiptRecord, Problem> {
-        record.announced_at = Timestamp::now();
-        record.state.size_bytes = announcement.size_bytes;
-        record.state.media_type = announcement.media_type;
-        let condition = Condition::new("#version = :version AND attribute_not_exists(#lease)")
-            .name("#version", "version")
-            .name("#lease", "lease")
-            .value(":version", number(record.state.version));
-        let mut transaction = Transaction::default();
-        transaction.put(&keys::receipt(record.state.id), record.to_item()?, Some(condition));
-        match self.store.table.commit(transaction).await {
-            Ok(()) => Ok(record),
-            // It was uploaded at this very moment.
-            Err(StoreError::Condition(_)) => {
-                self.store.receipt(record.state.id).await?.ok_or_else(|| Problem::not_found("receipt"))
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Writes the announced receipt, anew where it was deleted, or finds that the same request has done so at the same
-    /// time.
-    async fn register(
-        &self,
-        id: ReceiptId,
-        owner: PersonId,
-        deleted: Option<ReceiptRecord>,
-        announcement: &Announcement,
-        cause: &Cause,
-    ) -> Result<ReceiptRecord, Problem> {
-        let version = deleted.as_ref().map_or(0, |deleted| deleted.state.version) + 1;
-        let record = ReceiptRecord {
-            state: ReceiptState {
-                id,
-                version,
-                owner,
-                status: ReceiptStatus::AwaitingUpload,
-                sha256: announcement.sha256.clone(),
-                size_bytes: announcement.size_bytes,
-                media_type: announcement.media_type,
-                failure: None,
-                expense: None,
-                created_at: cause.at,
-            },
-            correlation_id: cause.correlation_id.to_string(),
-            announced_at: cause.at,
-            lease: None,
-            object_version: None,
-            deaths: 0,
-            requeued_at: None,
-            pages: 0,
-            page_count: 0,
-            uploaded_at: None,
-            generation: deleted.as_ref().map_or(0, |deleted| deleted.generation + 1),
-            deleted_at: None,
-            erased_at: None,
-        };
-        let condition = deleted.map_or_else(Condition::absent, |deleted| Condition::version(deleted.state.version));
-        let body = EventBody::ReceiptAnnounced(Box::new(ReceiptAnnounced { receipt: record.state.clone() }));
-        let mut transaction = Transaction::default();
-        add_receipt_change(&mut transaction, &record, condition, body, cause)?;
-        match self.store.table.commit(transaction).await.map_err(ChangeError::from) {
-            Ok(()) => Ok(record),
-            Err(error) if error.is_conflict() => {
-                self.store.receipt(id).await?.ok_or_else(|| Problem::not_found("receipt"))
-            }
-            Err(error) => Err(error.into()),
-        }
+        let whole = Response::json(announced.status_code, &Answer { receipt, upload });
+        Ok(Response { body: whole.body, ..announced })
     }
 
     /// A presigned PUT for exactly the announced bytes.
@@ -355,10 +362,11 @@ impl Receipts {
         Ok(Ticket { method: "PUT", url: request.uri().to_owned(), headers, expires_at })
     }
 
-    async fn read(&self, owner: PersonId, request: &Request) -> Result<Response, Problem> {
-        let record = self.own(owner, request).await?;
+    async fn read(&self, caller: &PersonRecord, request: &Request) -> Result<Response, Problem> {
+        let id = request.path("receipt_id", "receipt")?;
+        let (record, expense) = visible::receipt(&self.store, caller, id).await?;
         let mut view = View::new(&record);
-        view.expense_id = self.store.receipt_use(record.state.id).await?;
+        view.expense_id = expense;
         if matches!(record.state.status, ReceiptStatus::Read | ReceiptStatus::Failed) {
             view.views.insert("original", self.view(record.object_key(ORIGINAL)).await?);
         }
@@ -393,6 +401,10 @@ impl Receipts {
                 return Err(Problem::conflict("receipt-unfinished", detail));
             }
             let cause = request.cause(owner);
+            if record.submitted {
+                let detail = "The receipt was submitted with an expense: it stays. It can be given to another expense.";
+                return Err(Problem::conflict("receipt-in-use", detail));
+            }
             let user = self.store.receipt_use(record.state.id).await?;
             if user.is_none() {
                 transaction.check(&keys::receipt_use(record.state.id), Condition::absent());
@@ -413,8 +425,8 @@ impl Receipts {
     }
 
     /// Everything that was made out on the receipt, each field with its candidates.
-    async fn reading(&self, owner: PersonId, request: &Request) -> Result<Response, Problem> {
-        let record = self.own(owner, request).await?;
+    async fn reading(&self, caller: &PersonRecord, request: &Request) -> Result<Response, Problem> {
+        let (record, _) = visible::receipt(&self.store, caller, request.path("receipt_id", "receipt")?).await?;
         if record.state.status != ReceiptStatus::Read {
             return Err(Problem::not_found("reading"));
         }
@@ -462,12 +474,14 @@ mod tests {
             sha256: sha256.to_owned(),
             size_bytes,
             media_type: MediaType::Jpeg,
-            _file_name: None,
+            file_name: (!sha256.is_empty()).then(|| "ö".repeat(MAX_FILE_NAME)),
         };
         let fields = |announcement| faults(&announcement).into_iter().map(|fault| fault.field).collect::<Vec<_>>();
         assert_eq!(fields(announcement(&"0a".repeat(32), 1)), Vec::<String>::new());
         assert_eq!(fields(announcement(&"0A".repeat(32), MAX_BYTES + 1)), ["sha256", "size_bytes"]);
         assert_eq!(fields(announcement("", 0)), ["sha256", "size_bytes"]);
+        let long = Announcement { file_name: Some("x".repeat(256)), ..announcement(&"0a".repeat(32), 1) };
+        assert_eq!(fields(long), ["file_name"]);
     }
 
     #[test]

@@ -1,13 +1,16 @@
-//! Steps that ended while their execution waits are resumed; submissions without a running execution get one.
+//! Steps that ended while their execution waits are resumed; submissions without a running execution get one; and a step
+//! asks whoever is responsible by now.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use slipstream_common::{
+    approvals::People,
+    http::new_correlation_id,
     keys::{self, Index, Open},
-    records::{EventRecord, StepRecord},
+    records::{EventRecord, StepRecord, StepStatus},
     table::{Condition, IndexQuery, StoreError, Transaction, number, text},
 };
-use slipstream_events::{EventBody, ExpenseId, ExpenseState, ExpenseStatus, SubmissionId};
+use slipstream_events::{Actor, Cause, EventBody, ExpenseId, ExpenseState, ExpenseStatus, Subject, SubmissionId};
 
 use crate::{SweepError, Sweeper, Tally};
 
@@ -31,8 +34,11 @@ fn pause(grace: SignedDuration, restarts: u32) -> SignedDuration {
 }
 
 impl Sweeper {
-    /// Lets executions go on whose step ended before `before`.
-    pub(crate) async fn resume(&self, before: Timestamp) -> Result<usize, SweepError> {
+    /// Lets executions go on whose step ended before `before`; how many.
+    ///
+    /// # Errors
+    /// [`SweepError`], after all were tried.
+    pub async fn resume(&self, before: Timestamp) -> Result<usize, SweepError> {
         let steps: Vec<StepRecord> = self.store.table.query_all(&waiting_since(Open::Resumption, before)).await?;
         let mut tally = Tally::default();
         for step in steps {
@@ -57,6 +63,41 @@ impl Sweeper {
             tally.note(expense.id, self.restart_expense(expense.id).await);
         }
         tally.finish()
+    }
+
+    /// Has steps ask whoever is responsible by now: profiles change while they wait, and days begin and end. Decisions
+    /// look, too; this is for steps that nobody decides. How many.
+    ///
+    /// # Errors
+    /// [`SweepError`], after all were tried.
+    pub async fn reassign(&self, before: Timestamp) -> Result<usize, SweepError> {
+        let waiting: Vec<ExpenseState> = self.store.table.query_all(&waiting_since(Open::Submission, before)).await?;
+        let mut people = People::new(&self.store, Timestamp::now());
+        let mut tally = Tally::default();
+        for expense in waiting {
+            tally.note(expense.id, self.reassign_expense(expense.id, &mut people).await);
+        }
+        tally.finish()
+    }
+
+    async fn reassign_expense(&self, id: ExpenseId, people: &mut People<'_>) -> Result<bool, SweepError> {
+        let expense = self.store.expense(id).await?.filter(|expense| expense.status == ExpenseStatus::Submitted);
+        let Some(expense) = expense else { return Ok(false) };
+        let Some(submission) = expense.submission_id() else { return Ok(false) };
+        let steps = self.store.steps(submission).await?;
+        let Some(step) = steps.iter().find(|step| step.status == StepStatus::Pending) else { return Ok(false) };
+        let cause = Cause {
+            actor: Actor::System { name: "sweeper".to_owned() },
+            at: Timestamp::now(),
+            correlation_id: new_correlation_id(),
+            causation_id: Some(Subject::expense(&expense).event_id().to_string()),
+        };
+        match self.store.reassess(step, &expense, people, &cause).await {
+            Ok(reassigned) => Ok(reassigned.is_some()),
+            // Something was faster; the next sweep looks again.
+            Err(error) if error.is_conflict() => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn restart_expense(&self, id: ExpenseId) -> Result<bool, SweepError> {
@@ -115,9 +156,12 @@ impl Sweeper {
         for record in history.iter().rev() {
             // One that this code cannot read is not the one it wrote.
             let Ok(event) = record.event() else { continue };
-            if let EventBody::ExpenseSubmitted(data) = &event.data
-                && data.change.submission == submission.number
-            {
+            let began = match &event.data {
+                EventBody::ExpenseSubmitted(data) => data.change.submission,
+                EventBody::ExpenseReopened(data) => data.change.submission,
+                _ => continue,
+            };
+            if began == submission.number {
                 return Ok(json!({ "detail-type": record.detail_type, "detail": event }).to_string());
             }
         }

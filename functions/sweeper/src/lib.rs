@@ -3,7 +3,9 @@
 //! - An event that was never seen delivered is published again (`deliveries`).
 //! - A step that ended while its execution still waits is resumed (`approvals`).
 //! - A submission without a running execution gets one (`approvals`).
+//! - A step asks whoever is responsible by now (`approvals`).
 //! - A submitted report whose mail waits for a step too long has its approvers mailed of the others (`reports`).
+//! - A mail that is due and was not sent is asked for again (`mails`).
 //! - A receipt whose upload nobody noticed, or whose reader died, is put in the queue again (`receipts`).
 //! - An export or an erasure that nobody is at is put in the queue again (`background`).
 //! - The files of a receipt that was deleted are erased (`erasures`).
@@ -20,6 +22,7 @@ mod approvals;
 mod background;
 mod deliveries;
 mod erasures;
+mod mails;
 mod receipts;
 mod reports;
 mod retention;
@@ -48,6 +51,7 @@ pub struct Sweeper {
     state_machine: String,
     receipt_queue: String,
     exports_queue: String,
+    notifications_queue: String,
     bucket: String,
     grace: SignedDuration,
     retention_days: i32,
@@ -55,23 +59,32 @@ pub struct Sweeper {
 
 /// Why a part of the sweep did not come to its end; the next sweep does it again.
 #[derive(Debug, thiserror::Error)]
-enum SweepError {
+pub enum SweepError {
+    /// The table.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A change that the rules or the table did not allow.
     #[error(transparent)]
     Change(#[from] ChangeError),
+    /// Step Functions.
     #[error(transparent)]
     Execution(#[from] ExecutionError),
+    /// There is no event to start an approval with.
     #[error("the event of a submission is not in the table")]
     NoSubmission,
+    /// An event that this code does not know.
     #[error("an event in the table cannot be read: {0}")]
     Event(#[from] slipstream_events::EventError),
+    /// What an execution is started with.
     #[error("an execution's input cannot be written: {0}")]
     Json(#[from] serde_json::Error),
+    /// Another service.
     #[error("{0} does not answer: {1}")]
     Unavailable(&'static str, String),
+    /// The bus took some entries and not others.
     #[error("{0} entries were refused by the bus")]
     Refused(usize),
+    /// Some of several things failed, each told by itself.
     #[error("{0} of them failed and are tried again by the next sweep")]
     Some(usize),
 }
@@ -111,10 +124,14 @@ pub struct Summary {
     pub resumed: usize,
     /// Approvals that were started again.
     pub restarted: usize,
+    /// Steps that ask somebody else by now.
+    pub reassigned: usize,
     /// Receipts that were put in the queue again.
     pub requeued: usize,
     /// Reports whose mail was asked for again.
     pub asked: usize,
+    /// Mails that were asked for again.
+    pub nudged: usize,
     /// Exports and erasures that were put in the queue again.
     pub continued: usize,
     /// Deleted receipts whose files were erased.
@@ -129,7 +146,14 @@ impl Sweeper {
     /// # Errors
     /// [`SettingsError`] names what is missing.
     pub fn from_env(sdk: &SdkConfig) -> Result<Self, SettingsError> {
-        let mut settings = Settings::new();
+        Self::new(sdk, Settings::new())
+    }
+
+    /// By these settings.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names what is missing.
+    pub fn new(sdk: &SdkConfig, mut settings: Settings) -> Result<Self, SettingsError> {
         let table = settings.text("TABLE_NAME");
         let projections = settings.text("PROJECTIONS_TABLE_NAME");
         let grace: i64 = settings.parsed("SWEEP_GRACE_SECONDS", "a number of seconds", 0);
@@ -143,6 +167,7 @@ impl Sweeper {
             state_machine: settings.text("STATE_MACHINE_ARN"),
             receipt_queue: settings.text("RECEIPT_QUEUE_URL"),
             exports_queue: settings.text("EXPORTS_QUEUE_URL"),
+            notifications_queue: settings.text("NOTIFICATIONS_QUEUE_URL"),
             bucket: settings.text("RECEIPT_BUCKET"),
             grace: SignedDuration::from_secs(grace),
             retention_days: settings.parsed("RECEIPT_RETENTION_DAYS", "a number of days", 0),
@@ -168,8 +193,10 @@ impl Sweeper {
         note("deliveries", self.republish(before).await, &mut summary.republished);
         note("resumptions", self.resume(before).await, &mut summary.resumed);
         note("submissions", self.restart(before).await, &mut summary.restarted);
+        note("steps", self.reassign(before).await, &mut summary.reassigned);
         note("receipts", self.requeue(before).await, &mut summary.requeued);
         note("reports", self.ask_for_reports(before).await, &mut summary.asked);
+        note("mails", self.nudge(before).await, &mut summary.nudged);
         note("exports and erasures", self.go_on(before).await, &mut summary.continued);
         note("erasures", self.erase(before).await, &mut summary.erased);
         note("retention", self.expire(Timestamp::now()).await, &mut summary.expired);
@@ -177,8 +204,10 @@ impl Sweeper {
             republished = summary.republished,
             resumed = summary.resumed,
             restarted = summary.restarted,
+            reassigned = summary.reassigned,
             requeued = summary.requeued,
             asked = summary.asked,
+            nudged = summary.nudged,
             continued = summary.continued,
             erased = summary.erased,
             expired = summary.expired,

@@ -457,8 +457,15 @@ impl Session {
     /// # Errors
     /// When the API refuses.
     pub async fn history(&self, id: &str) -> Result<Vec<Value>> {
-        let answer = self.get(&format!("/expenses/{id}/history")).await?.expect(200)?;
-        answer["events"].as_array().cloned().with_context(|| format!("the history has no events: {answer}"))
+        let mut events = Vec::new();
+        let mut path = format!("/expenses/{id}/history?limit=100");
+        loop {
+            let page = self.get(&path).await?.expect(200)?;
+            let found = page["events"].as_array().with_context(|| format!("the history has no events: {page}"))?;
+            events.extend(found.iter().cloned());
+            let Some(cursor) = page["next_cursor"].as_str() else { return Ok(events) };
+            path = format!("/expenses/{id}/history?limit=100&cursor={cursor}");
+        }
     }
 
     /// Names someone's manager, as an administrator.

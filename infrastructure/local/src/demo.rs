@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use slipstream_events::Money;
 
 use crate::{
-    client::Session,
+    client::{Client, Session},
     compile::Checkout,
     html,
     mailbox::Mail,
@@ -382,7 +382,7 @@ impl Way<'_> {
     }
 
     async fn decide(&self, id: &str, mail: &Mail) -> Result<()> {
-        let link = request_link(mail).context("the mail has no link")?;
+        let link = link_to(&self.session.client, mail, id).await?;
         let before = self.session.expense(id).await?;
         let page = self.session.client.open_link(&link).await?;
         page.answer.expect(200)?;
@@ -425,12 +425,32 @@ impl Way<'_> {
     }
 }
 
-/// Whether a mail asks for a decision on this expense.
+/// Whether a mail asks for a decision on this expense, by itself or among others that came with it.
 pub fn is_request(mail: &Mail, expense: &str) -> bool {
-    mail.mentions(expense) && request_link(mail).is_some()
+    mail.subject.starts_with("Please approve") && mail.mentions(expense) && request_link(mail).is_some()
 }
 
-/// The link of a mail that asks for a decision.
+/// The address of the page on which to decide on this expense: the mail's link, or where the page of the mail's list
+/// leads.
+///
+/// # Errors
+/// When there is no such page.
+pub async fn link_to(client: &Client, mail: &Mail, expense: &str) -> Result<String> {
+    let link = request_link(mail).context("the mail has no link")?;
+    if link.contains(&format!("/approvals/{expense}.")) {
+        return Ok(link);
+    }
+    let list = client.open_link(&link).await?;
+    list.answer.expect(200)?;
+    let links = html::links(&list.answer.body);
+    let own = links.iter().find(|link| link.starts_with(&format!("{expense}.")));
+    let mut own = list.url.join(own.context("the list does not lead to the expense")?)?;
+    // Which list it was is not of its essence.
+    own.set_query(None);
+    Ok(own.to_string())
+}
+
+/// The link of a mail about decisions.
 pub fn request_link(mail: &Mail) -> Option<String> {
     html::links(mail.html.as_deref()?).into_iter().find(|link| link.contains("/approvals/"))
 }
@@ -466,7 +486,7 @@ mod tests {
             id: 1,
             from: String::new(),
             to: Vec::new(),
-            subject: String::new(),
+            subject: "Please approve: 1.00 EUR at Café".to_owned(),
             date: Timestamp::UNIX_EPOCH,
             text: Some(text.to_owned()),
             html: html.map(ToOwned::to_owned),
@@ -487,6 +507,8 @@ mod tests {
         assert!(is_request(&mail("", Some(html)), "e-1"));
         assert!(!is_request(&mail("", Some(html)), "e-2"));
         assert!(!is_request(&mail("e-1 was approved", None), "e-1"));
+        let confirmation = Mail { subject: "You approved: 1.00 EUR at Café".to_owned(), ..mail("", Some(html)) };
+        assert!(!is_request(&confirmation, "e-1"));
     }
 
     #[test]

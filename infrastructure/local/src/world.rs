@@ -310,6 +310,8 @@ fn parameters(api_url: &str, differing: &BTreeMap<String, String>) -> BTreeMap<S
         ("AllowedMailDomains", "example.com"),
         // The emulator's permission checks know no identities of SES.
         ("MailIdentityArn", "*"),
+        // Long enough to see that what arrives together comes as one.
+        ("MailBatchSeconds", "1"),
         // The emulator speaks plain HTTP on the loopback.
         ("RequireTls", "false"),
     ];

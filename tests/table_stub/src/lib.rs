@@ -6,9 +6,12 @@
 //! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>). What it does not
 //! know it refuses, so that a test cannot pass by accident.
 //!
+//! It also gives out objects, as S3 does for `GetObject`, so that functions which read one work.
+//!
 //! It knows nothing of Slipstream but the names of the keys: `PK`, `SK` and `GSI1PK` to `GSI4SK`.
 //!
-//! To test: `cargo test -p slipstream-table-stub`; its tests are those of the costs of requests, too.
+//! To test: `cargo test -p slipstream-table-stub`; its tests are those of the costs of requests (`costs`) and of the
+//! races of approvals (`approvals`), too.
 
 mod expression;
 mod server;
@@ -16,13 +19,17 @@ mod size;
 mod table;
 
 use std::{
+    collections::HashMap,
     net::Ipv4Addr,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use anyhow::Result;
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig,
+};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use serde_json::{Map, Value};
 use tokio::{net::TcpListener, runtime::Runtime};
 
@@ -37,7 +44,7 @@ pub type Item = Map<String, Value>;
 /// What was asked of the table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Asked {
-    /// `GetItem`, `Query`, `TransactWriteItems` and so on.
+    /// `GetItem`, `Query`, `TransactWriteItems` and so on; `GetObject`.
     pub operation: String,
     /// Which index was queried; none for the table itself.
     pub index: Option<String>,
@@ -63,17 +70,24 @@ pub struct Stub {
 #[derive(Debug, Default)]
 struct State {
     table: Table,
+    /// By bucket and key, as in their path.
+    objects: HashMap<String, Vec<u8>>,
     asked: Vec<Asked>,
     fault: Option<Fault>,
 }
 
-/// A call that gets no answer.
-#[derive(Debug, Clone, Copy)]
-struct Fault {
-    /// How many come before it.
-    after: usize,
-    /// Whether it has its effect.
-    has_effect: bool,
+/// A request that is not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault {
+    /// How many requests are answered before.
+    pub after: usize,
+    /// Whether it has its effect all the same.
+    pub has_effect: bool,
+}
+
+/// The SDK's configuration that leads to the stub at this address, of this or another process.
+pub fn sdk(url: &str) -> SdkConfig {
+    configuration(url, aws_smithy_http_client::Builder::new().build_http())
 }
 
 impl Stub {
@@ -97,17 +111,32 @@ impl Stub {
         Ok(Self { url, state, runtime: Some(runtime) })
     }
 
+    /// One that nothing listens for: whoever carries the calls to it calls [`Stub::answer`].
+    pub fn detached() -> Self {
+        Self { url: NOWHERE.to_owned(), state: Arc::default(), runtime: None }
+    }
+
+    /// Another one with the same items, detached.
+    pub fn copy(&self) -> Self {
+        let copy = Self::detached();
+        copy.lock().table = self.lock().table.clone();
+        copy
+    }
+
+    /// Does what a call to `target` asks, such as `DynamoDB_20120810.GetItem`; the HTTP status and the document to
+    /// answer.
+    pub fn answer(&self, target: &str, body: &[u8]) -> (u16, Value) {
+        self.lock().answer(target, body)
+    }
+
     /// The SDK's configuration that leads here.
     pub fn sdk(&self) -> SdkConfig {
-        let credentials = Credentials::new("stub", "stub", None, None, "stub");
-        SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(&self.url)
-            .region(Region::from_static("eu-central-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .retry_config(RetryConfig::disabled())
-            .build()
+        sdk(&self.url)
+    }
+
+    /// The SDK's configuration that has `http` carry every call, whichever service it is for.
+    pub fn sdk_by(http: SharedHttpClient) -> SdkConfig {
+        configuration(NOWHERE, http)
     }
 
     /// Puts an item, unasked and unrecorded.
@@ -115,14 +144,24 @@ impl Stub {
         self.lock().table.put(item);
     }
 
+    /// Puts an object of a bucket, at `bucket/key`.
+    pub fn put_object(&self, path: &str, bytes: Vec<u8>) {
+        self.lock().objects.insert(path.to_owned(), bytes);
+    }
+
     /// Every item, in the order of the keys.
     pub fn items(&self) -> Vec<Item> {
         self.lock().table.items().cloned().collect()
     }
 
-    /// After so many more calls, one fails; if `has_effect`, only its answer is lost.
-    pub fn fail(&self, after: usize, has_effect: bool) {
-        self.lock().fault = Some(Fault { after, has_effect });
+    /// Leaves one of the requests from now on unanswered.
+    pub fn fail(&self, fault: Fault) {
+        self.lock().fault = Some(fault);
+    }
+
+    /// Whether the fault has yet to happen; it is called off.
+    pub fn take_fault(&self) -> bool {
+        self.lock().fault.take().is_some()
     }
 
     /// What was asked since the last time.
@@ -133,6 +172,22 @@ impl Stub {
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Where nothing listens.
+const NOWHERE: &str = "http://nowhere.invalid";
+
+fn configuration(url: &str, http: SharedHttpClient) -> SdkConfig {
+    let credentials = Credentials::new("stub", "stub", None, None, "stub");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(url)
+        .region(Region::from_static("eu-central-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(http)
+        .retry_config(RetryConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .build()
 }
 
 impl Drop for Stub {

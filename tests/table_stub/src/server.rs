@@ -8,10 +8,10 @@ use std::{
 use axum::{
     Router,
     body::Bytes,
-    extract::State as Extract,
+    extract::{Path, State as Extract},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::post,
+    routing::{get, post},
 };
 use serde_json::{Map, Value, json};
 
@@ -32,37 +32,44 @@ enum Answer {
 }
 
 pub fn routes(state: Arc<Mutex<State>>) -> Router {
-    Router::new().route("/", post(answer)).with_state(state)
+    Router::new().route("/", post(answer)).route("/{*path}", get(object)).with_state(state)
+}
+
+/// An object, or S3's word for that there is none.
+async fn object(Extract(state): Extract<Arc<Mutex<State>>>, Path(path): Path<String>) -> Response {
+    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = state.objects.get(&path).cloned();
+    state.note("GetObject", &Value::Null, usize::from(found.is_some()), 0.0);
+    match found {
+        Some(bytes) => bytes.into_response(),
+        None => {
+            let error = "<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>";
+            (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, "application/xml")], error).into_response()
+        }
+    }
 }
 
 async fn answer(Extract(state): Extract<Arc<Mutex<State>>>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-    let operation = target.rsplit('.').next().unwrap_or_default();
-    let request: Value = serde_json::from_slice(&body).unwrap_or_default();
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-    let fault = state.fault_now();
+    let fault = state.due_fault();
     if fault.is_some_and(|fault| !fault.has_effect) {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        return unanswered();
     }
-    let answer = match operation {
-        "GetItem" => state.get(&request),
-        "BatchGetItem" => state.batch_get(&request),
-        "Query" => state.query(&request),
-        "TransactWriteItems" => state.transact(&request),
-        other => Err(format!("the stub does not know the operation {other}")),
-    };
+    let (status, document) = state.answer(target, &body);
     if fault.is_some() {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        return unanswered();
     }
-    let answer = answer.unwrap_or_else(|refusal| Answer::Error("ValidationException", json!({ "message": refusal })));
-    let (status, document) = match answer {
-        Answer::Done(document) => (StatusCode::OK, document),
-        Answer::Error(name, mut document) => {
-            document["__type"] = format!("com.amazonaws.dynamodb.v20120810#{name}").into();
-            (StatusCode::BAD_REQUEST, document)
-        }
-    };
+    respond(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), &document)
+}
+
+fn respond(status: StatusCode, document: &Value) -> Response {
     (status, [(header::CONTENT_TYPE, "application/x-amz-json-1.0")], document.to_string()).into_response()
+}
+
+fn unanswered() -> Response {
+    let document = json!({ "__type": "com.amazonaws.dynamodb.v20120810#InternalServerError" });
+    respond(StatusCode::INTERNAL_SERVER_ERROR, &document)
 }
 
 fn key(value: &Value) -> Result<(String, String), Refusal> {
@@ -70,14 +77,36 @@ fn key(value: &Value) -> Result<(String, String), Refusal> {
 }
 
 impl State {
-    /// The fault, if this call is the one that fails.
-    fn fault_now(&mut self) -> Option<Fault> {
-        let fault = self.fault.take()?;
-        if fault.after == 0 {
-            return Some(fault);
+    /// The fault, if it is this request's turn.
+    fn due_fault(&mut self) -> Option<Fault> {
+        let fault = self.fault.as_mut()?;
+        match fault.after.checked_sub(1) {
+            None => self.fault.take(),
+            Some(left) => {
+                fault.after = left;
+                None
+            }
         }
-        self.fault = Some(Fault { after: fault.after - 1, ..fault });
-        None
+    }
+
+    /// Does what `target` says, such as `DynamoDB_20120810.GetItem`; the HTTP status and the document to answer.
+    pub fn answer(&mut self, target: &str, body: &[u8]) -> (u16, Value) {
+        let operation = target.rsplit('.').next().unwrap_or_default();
+        let request: Value = serde_json::from_slice(body).unwrap_or_default();
+        let answer = match operation {
+            "GetItem" => self.get(&request),
+            "BatchGetItem" => self.batch_get(&request),
+            "Query" => self.query(&request),
+            "TransactWriteItems" => self.transact(&request),
+            other => Err(format!("the stub does not know the operation {other}")),
+        };
+        match answer.unwrap_or_else(|refusal| Answer::Error("ValidationException", json!({ "message": refusal }))) {
+            Answer::Done(document) => (200, document),
+            Answer::Error(name, mut document) => {
+                document["__type"] = format!("com.amazonaws.dynamodb.v20120810#{name}").into();
+                (400, document)
+            }
+        }
     }
 
     fn note(&mut self, operation: &str, request: &Value, items: usize, read_units: f64) {
@@ -181,7 +210,11 @@ impl State {
             };
             reasons.push(json!({ "Code": if passed { "None" } else { "ConditionalCheckFailed" } }));
             match kind.as_str() {
-                "Put" => effects.push((key, write["Item"].as_object().cloned())),
+                "Put" => {
+                    let item = write["Item"].as_object().cloned().unwrap_or_default();
+                    within_limits(&key, &item)?;
+                    effects.push((key, Some(item)));
+                }
                 "Delete" => effects.push((key, None)),
                 "ConditionCheck" => {}
                 "Update" => {
@@ -208,8 +241,23 @@ impl State {
     }
 }
 
-/// The partition, and the least and the most sort key, of a key condition.
-fn key_condition(request: &Value, index: Option<usize>) -> Result<(String, (Option<String>, Option<String>)), Refusal> {
+/// The limits of keys and items, in bytes
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
+fn within_limits(key: &(String, String), item: &Item) -> Result<(), Refusal> {
+    if key.0.len() > 2048 || key.1.len() > 1024 {
+        return Err("One or more parameter values were invalid: Size of a key has exceeded the limit".to_owned());
+    }
+    if size::of(item) > 400 * 1024 {
+        return Err("Item size has exceeded the maximum allowed size".to_owned());
+    }
+    Ok(())
+}
+
+/// The least and the most of sort keys, where they are limited.
+type SortKeys = (Option<String>, Option<String>);
+
+/// The partition, and the sort keys, of a key condition.
+fn key_condition(request: &Value, index: Option<usize>) -> Result<(String, SortKeys), Refusal> {
     let condition = request["KeyConditionExpression"].as_str().ok_or("there is no key condition")?;
     let refuse = || format!("the stub does not know the key condition `{condition}`");
     let (pk, sk) = match index.and_then(|index| INDEXES.get(index)) {

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 use serde_json::{Value, json};
-use slipstream_events::{ExpenseId, Money, PersonId, ReceiptId, ReportId};
+use slipstream_events::{ExpenseId, Money, ReceiptId, ReportId};
 
 use crate::{
     api::Call,
@@ -27,6 +27,15 @@ pub(crate) struct Id {
     /// The expense's id
     #[arg(value_name = "EXPENSE")]
     id: ExpenseId,
+}
+
+/// `slip history`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct History {
+    #[command(flatten)]
+    expense: Id,
+    #[command(flatten)]
+    paging: Paging,
 }
 
 /// `slip list`.
@@ -71,9 +80,9 @@ pub(crate) struct List {
     /// Everyone's (finance); needs --status
     #[arg(long, requires = "status")]
     finance: bool,
-    /// Only this person's
+    /// Only this person's, by id or mail address
     #[arg(long, requires = "finance", value_name = "PERSON")]
-    owner: Option<PersonId>,
+    owner: Option<String>,
     #[command(flatten)]
     paging: Paging,
 }
@@ -90,6 +99,10 @@ pub(crate) async fn list(slip: &Slip, list: List) -> Outcome {
     }
     // Amounts without a currency would compare yen to euros.
     let currency = currency.or(bound.map(|bound| bound.code().to_owned()));
+    let owner = match &list.owner {
+        Some(owner) => Some(super::people::resolve(&slip.api()?, owner).await?),
+        None => None,
+    };
     let call = Call::get(if list.finance { "/finance/expenses" } else { "/expenses" })
         .query("status", list.status)
         .query("from", list.from)
@@ -101,20 +114,20 @@ pub(crate) async fn list(slip: &Slip, list: List) -> Outcome {
         .query("merchant", list.merchant)
         .query("paid_by", list.paid_by)
         .query("report", list.report)
-        .query("owner", list.owner);
+        .query("owner", owner);
     slip.list(call, "expenses", &list.paging, views::expenses, "There is none.").await
 }
 
 /// `slip show`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "With --json: the expense only; see slip receipt for the reading and the links.")]
+#[command(after_help = "The picture: slip receipt fetch RECEIPT. With --json: the expense only, without the reading.")]
 pub(crate) struct Show {
     /// The expense's id
     #[arg(value_name = "EXPENSE")]
     id: ExpenseId,
 }
 
-/// Shows an expense, how sure its reading is, and links to its pictures.
+/// Shows an expense, and how sure its reading is.
 pub(crate) async fn show(slip: &Slip, show: Show) -> Outcome {
     let api = slip.api()?;
     let answer = api.send(Call::get(format!("/expenses/{}", show.id))).await?;
@@ -124,16 +137,11 @@ pub(crate) async fn show(slip: &Slip, show: Show) -> Outcome {
     }
     let expense = crate::api::parse(&answer)?;
     let Some(receipt) = expense["receipt_id"].as_str() else { return Ok(()) };
-    for (path, view) in [
-        (format!("/receipts/{receipt}/reading"), views::reading as fn(&Value) -> String),
-        (format!("/receipts/{receipt}"), views::links),
-    ] {
-        match api.json(Call::get(path)).await {
-            Ok(found) => slip.out.text(&format!("\n{}", view(&found))),
-            // A receipt that failed has no reading, and a colleague's receipt is not shown.
-            Err(failure) if failure.exit == crate::failure::Exit::NotFound => {}
-            Err(failure) => return Err(failure),
-        }
+    match api.json(Call::get(format!("/receipts/{receipt}/reading"))).await {
+        Ok(reading) => slip.out.text(&format!("\n{}", views::reading(&reading))),
+        // A receipt that failed has no reading, and a colleague's receipt is not shown.
+        Err(failure) if failure.exit == crate::failure::Exit::NotFound => {}
+        Err(failure) => return Err(failure),
     }
     Ok(())
 }
@@ -186,8 +194,6 @@ pub(crate) struct Edit {
 
 /// Changes an expense as it was last seen.
 pub(crate) async fn edit(slip: &Slip, edit: Edit) -> Outcome {
-    // Wrong fields are told before anything is asked.
-    fields::details(&edit.fields, Some(slipstream_events::Currency::EUR))?;
     let api = slip.api()?;
     let path = format!("/expenses/{}", edit.id);
     let seen = api.send(Call::get(path.clone())).await?;
@@ -330,6 +336,9 @@ pub(crate) async fn detach(slip: &Slip, id: Id) -> Outcome {
 }
 
 /// Shows what happened.
-pub(crate) async fn history(slip: &Slip, id: Id) -> Outcome {
-    slip.show(Call::get(format!("/expenses/{}/history", id.id)), views::history).await
+pub(crate) async fn history(slip: &Slip, history: History) -> Outcome {
+    let me = if slip.out.json { Value::Null } else { slip.api()?.json(Call::get("/me")).await? };
+    let call = Call::get(format!("/expenses/{}/history", history.expense.id));
+    let view = |events: &[Value]| views::history(events, &me);
+    slip.list(call, "events", &history.paging, view, "Nothing has happened yet.").await
 }

@@ -5,7 +5,6 @@ use std::{path::PathBuf, time::Duration};
 use clap::ValueEnum;
 use jiff::civil::Date;
 use serde_json::{Value, json};
-use slipstream_events::PersonId;
 use tokio::time::Instant;
 
 use crate::{
@@ -51,18 +50,18 @@ A download that broke off goes on where it stopped: slip export --id expt_…
 Examples:
   slip export --from 2026-01-01 --until 2026-03-31
   slip export --kind receipts --company --from 2026-03-01 --until 2026-03-31 --output march
-  slip export --kind personal-data --from 2020-01-01 --until 2026-12-31
+  slip export --kind personal-data
   slip export --id expt_…
   slip export --list")]
 pub(crate) struct Export {
     /// What to export
     #[arg(long, value_enum, default_value_t = Kind::Expenses)]
     kind: Kind,
-    /// The first day
-    #[arg(long, value_name = "DATE", value_parser = date, required_unless_present_any = ["id", "list"])]
+    /// The first day; needed but for personal data, which are exported whole
+    #[arg(long, value_name = "DATE", value_parser = date)]
     from: Option<Date>,
-    /// The last day
-    #[arg(long, value_name = "DATE", value_parser = date, required_unless_present_any = ["id", "list"])]
+    /// The last day; likewise
+    #[arg(long, value_name = "DATE", value_parser = date)]
     until: Option<Date>,
     /// Everyone's (finance); without it your own
     #[arg(long)]
@@ -73,9 +72,9 @@ pub(crate) struct Export {
     /// Begins the CSV file with a byte order mark, as Excel likes it
     #[arg(long)]
     bom: bool,
-    /// Whose personal data (administrators); your own without it
+    /// Whose personal data, by id or mail address (administrators); your own without it
     #[arg(long)]
-    person: Option<PersonId>,
+    person: Option<String>,
     /// Goes on with an export that was asked for before
     #[arg(long, value_parser = export_id, conflicts_with_all = ["from", "until", "company", "statuses", "bom", "person", "list"])]
     id: Option<String>,
@@ -111,11 +110,12 @@ pub(crate) async fn run(slip: &Slip, export: Export) -> Outcome {
         let view = |exports: &[Value]| exports.iter().map(views::export).collect::<Vec<_>>().join("\n");
         return slip.list(Call::get("/exports"), "exports", &export.paging, view, "There are no exports.").await;
     }
+    check(&export)?;
     let api = slip.api()?;
     let id = match &export.id {
         Some(id) => id.clone(),
         None => {
-            let asked = api.send(Call::post("/exports", &order(&export))).await?;
+            let asked = api.send(Call::post("/exports", &order(&api, &export).await?)).await?;
             let answer = crate::api::parse(&asked)?;
             if export.no_wait {
                 slip.out.answer(&asked, || {
@@ -136,9 +136,7 @@ pub(crate) async fn run(slip: &Slip, export: Export) -> Outcome {
         slip.out.answer(&finished, || views::export(&value));
         return Ok(());
     }
-    tokio::fs::create_dir_all(&export.output)
-        .await
-        .map_err(|error| Failure::failed(format!("cannot make {}: {error}", export.output.display())))?;
+    transfer::make_folder(&export.output).await?;
     let count = value["files"].as_array().map_or(0, Vec::len);
     for index in 0..count {
         let path = fetch(slip, &api, &id, value.clone(), index, &export).await?;
@@ -149,23 +147,42 @@ pub(crate) async fn run(slip: &Slip, export: Export) -> Outcome {
     Ok(())
 }
 
-fn order(export: &Export) -> Value {
-    let mut order = json!({
-        "kind": export.kind.name(),
-        "scope": if export.company { "company" } else { "own" },
-        "from": export.from,
-        "until": export.until,
-    });
+/// Personal data are exported whole; everything else is of a range of days.
+fn check(export: &Export) -> Outcome {
+    let dated = export.from.is_some() || export.until.is_some();
+    if export.kind == Kind::PersonalData {
+        let others =
+            [(dated, "--from and --until"), (export.company, "--company"), (!export.statuses.is_empty(), "--status")];
+        return match others.iter().find(|(given, _)| *given) {
+            Some((_, name)) => Err(Failure::usage(format!("personal data are exported whole: leave out {name}"))),
+            None => Ok(()),
+        };
+    }
+    if export.person.is_some() {
+        return Err(Failure::usage("--person is for --kind personal-data"));
+    }
+    if export.id.is_none() && (export.from.is_none() || export.until.is_none()) {
+        return Err(Failure::usage("which days? --from 2026-03-01 --until 2026-03-31"));
+    }
+    Ok(())
+}
+
+async fn order(api: &Api, export: &Export) -> Outcome<Value> {
+    let mut order = json!({ "kind": export.kind.name(), "scope": if export.company { "company" } else { "own" } });
+    if let (Some(from), Some(until)) = (export.from, export.until) {
+        order["from"] = json!(from);
+        order["until"] = json!(until);
+    }
     if !export.statuses.is_empty() {
         order["statuses"] = json!(export.statuses);
     }
     if export.bom {
         order["bom"] = true.into();
     }
-    if let Some(person) = export.person {
-        order["person"] = json!(person);
+    if let Some(person) = &export.person {
+        order["person"] = json!(super::people::resolve(api, person).await?);
     }
-    order
+    Ok(order)
 }
 
 async fn wait(slip: &Slip, api: &Api, id: &str, once: bool, patience: Duration) -> Outcome<crate::http::Answer> {

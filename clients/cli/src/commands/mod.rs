@@ -1,5 +1,6 @@
 //! The command line: one module per subject.
 
+mod account;
 mod approvals;
 mod budgets;
 mod expenses;
@@ -66,6 +67,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Says which service this is
     Configure(session::Configure),
+    /// Makes your account; a code is mailed
+    SignUp(account::SignUp),
+    /// Sets a new password where the old one is forgotten
+    ResetPassword(account::ResetPassword),
     /// Signs in; the password is proved and not sent (SRP)
     Login(session::Login),
     /// Signs out here, and ends what the sign-in gave
@@ -93,7 +98,7 @@ pub(crate) enum Command {
     /// Takes submissions back
     Withdraw(expenses::Ids),
     /// Shows everything that happened to an expense
-    History(expenses::Id),
+    History(expenses::History),
     /// Records that approved expenses were paid out (finance)
     Reimburse(expenses::Reimburse),
     /// Says that expenses are no duplicates
@@ -146,6 +151,8 @@ pub(crate) enum Command {
 pub(crate) async fn run(slip: &Slip, command: Command) -> Outcome {
     match command {
         Command::Configure(configure) => session::configure(slip, configure),
+        Command::SignUp(sign_up) => account::sign_up(slip, sign_up).await,
+        Command::ResetPassword(reset) => account::reset_password(slip, reset).await,
         Command::Login(login) => session::login(slip, login).await,
         Command::Logout => session::logout(slip).await,
         Command::Snap(snap) => snap::snap(slip, snap).await,
@@ -159,7 +166,7 @@ pub(crate) async fn run(slip: &Slip, command: Command) -> Outcome {
         Command::Detach(id) => expenses::detach(slip, id).await,
         Command::Submit(ids) => expenses::act(slip, ids, "submit").await,
         Command::Withdraw(ids) => expenses::act(slip, ids, "withdraw").await,
-        Command::History(id) => expenses::history(slip, id).await,
+        Command::History(history) => expenses::history(slip, history).await,
         Command::Reimburse(reimburse) => expenses::reimburse(slip, reimburse).await,
         Command::NotDuplicate(ids) => expenses::act(slip, ids, "not-duplicate").await,
         Command::Receipt(receipt) => receipts::run(slip, receipt).await,
@@ -185,22 +192,28 @@ pub(crate) async fn run(slip: &Slip, command: Command) -> Outcome {
     }
 }
 
+/// The largest file that is taken: far above any directory of people or file of rates.
+const LARGEST_TEXT: u64 = 64 * 1024 * 1024;
+
 /// A file's text; `-` is stdin.
 ///
 /// # Errors
 /// When it cannot be read, is no UTF-8, or is larger than any such file.
 pub(crate) fn read_text(path: &Path) -> Outcome<String> {
-    const LARGEST: u64 = 64 * 1024 * 1024;
     let read = |reader: &mut dyn Read| {
         let mut text = String::new();
-        reader.take(LARGEST).read_to_string(&mut text).map(|_| text)
+        reader.take(LARGEST_TEXT + 1).read_to_string(&mut text).map(|_| text)
     };
     let text = if path == Path::new("-") {
         read(&mut std::io::stdin().lock())
     } else {
         std::fs::File::open(path).and_then(|mut file| read(&mut file))
     };
-    text.map_err(|error| Failure::failed(format!("cannot read {}: {error}", path.display())))
+    let text = text.map_err(|error| Failure::failed(format!("cannot read {}: {error}", path.display())))?;
+    if text.len() as u64 > LARGEST_TEXT {
+        return Err(Failure::refused(format!("{} is larger than 64 MiB: send it in parts", path.display())));
+    }
+    Ok(text)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::{
     directory,
     failure::{Exit, Failure, Outcome},
     fields::date,
+    output::{ask, can_ask},
     views,
 };
 
@@ -147,6 +148,19 @@ pub(crate) enum People {
     ///
     /// Example: slip people import directory.csv --dry-run
     Import(directory::Import),
+    /// Erases what is known of someone, for which there is no way back
+    ///
+    /// At once they are out and their profile is nameless; drafts and their receipts follow. What was submitted stays as
+    /// long as the law wants it, and is named. Ask again, by id, to see how it stands.
+    ///
+    /// Example: slip people erase emma@example.com
+    Erase {
+        /// An id or a mail address
+        person: String,
+        /// Does not ask whether you mean it
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 /// `slip people set`.
@@ -163,6 +177,9 @@ pub(crate) struct Set {
     /// Whether they may use Slipstream at all
     #[arg(long, value_name = "true|false")]
     active: Option<bool>,
+    /// Mail to them arrives again, after it came back
+    #[arg(long)]
+    mail_arrives: bool,
     /// The currency meant where a receipt names none
     #[arg(long)]
     currency: Option<String>,
@@ -196,7 +213,24 @@ pub(crate) async fn run(slip: &Slip, people: People) -> Outcome {
         }
         People::Set(set) => self::set(slip, *set).await,
         People::Import(import) => directory::import(slip, import).await,
+        People::Erase { person, yes } => erase(slip, &person, yes).await,
     }
+}
+
+async fn erase(slip: &Slip, person: &str, yes: bool) -> Outcome {
+    let api = slip.api()?;
+    let id = resolve(&api, person).await?;
+    if !yes {
+        if !can_ask() {
+            return Err(Failure::usage("there is no way back: if you mean it, repeat it with --yes"));
+        }
+        let name = views::person_line(&api.json(Call::get(format!("/people/{id}"))).await?);
+        if ask(&format!("Erase {name}? There is no way back. Type yes: "))? != "yes" {
+            return Err(Failure::refused("nothing was erased"));
+        }
+    }
+    let answer = api.send(Call::post(format!("/people/{id}/erasure"), &json!({}))).await?;
+    slip.shown(&answer, views::erasure)
 }
 
 async fn set(slip: &Slip, set: Set) -> Outcome {
@@ -210,6 +244,9 @@ async fn set(slip: &Slip, set: Set) -> Outcome {
         body.insert("manager".to_owned(), Value::Null);
     }
     body.extend(set.active.map(|active| ("active".to_owned(), active.into())));
+    if set.mail_arrives {
+        body.insert("mail_undeliverable".to_owned(), false.into());
+    }
     insert(&mut body, "currency", set.currency.map(|code| code.to_ascii_uppercase()));
     insert(&mut body, "locale", set.locale);
     if set.no_roles || !set.roles.is_empty() {

@@ -1,6 +1,6 @@
 //! Which service it is, signing in and out.
 
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 
 use crate::{
     api::Call,
@@ -8,7 +8,7 @@ use crate::{
     context::Slip,
     failure::{Failure, Outcome},
     http::Http,
-    output::can_ask,
+    output::{ask, can_ask},
     profile::Settings,
     views,
 };
@@ -39,6 +39,14 @@ impl Service {
             cognito_url: self.cognito_url,
             email: None,
         }
+    }
+
+    /// These, and what is known of the service where they say nothing.
+    ///
+    /// # Errors
+    /// When it is not known.
+    pub(crate) fn known(self, slip: &Slip) -> Outcome<crate::profile::Service> {
+        self.settings().or(slip.settings()?).service()
     }
 }
 
@@ -99,25 +107,17 @@ pub(crate) struct Login {
 
 /// Signs in and keeps the tokens.
 pub(crate) async fn login(slip: &Slip, login: Login) -> Outcome {
-    let mut settings = login.service.settings().or(slip.settings()?);
+    // What the environment says holds as long as it says so; what is said here is kept.
+    let given = login.service.settings();
+    let settings = given.clone().or(slip.settings()?);
     let service = settings.service()?;
-    let email = match login.email.or(settings.email.clone()) {
+    let email = match login.email.or(settings.email) {
         Some(email) => email,
         None if can_ask() && !login.password_stdin => ask("Mail address: ")?,
         None => return Err(Failure::usage("who signs in? slip login ADDRESS")),
     };
-    let password = if login.password_stdin {
-        let mut line = String::new();
-        let read = std::io::stdin().lock().read_line(&mut line);
-        read.map_err(|error| Failure::failed(format!("the password cannot be read from stdin: {error}")))?;
-        line.trim_end_matches(['\n', '\r']).to_owned()
-    } else {
-        ask_password(&format!("Password of {email}: "))?
-    };
-    if password.is_empty() {
-        return Err(Failure::usage("there is no password to sign in with"));
-    }
-
+    let password =
+        if login.password_stdin { password_from_stdin()? } else { ask_password(&format!("Password of {email}: "))? };
     let http = Http::new()?;
     let cognito = Cognito { http: &http, service: &service };
     let mut step = cognito.sign_in(&email, &password).await?;
@@ -126,21 +126,14 @@ pub(crate) async fn login(slip: &Slip, login: Login) -> Outcome {
         if login.password_stdin || !can_ask() {
             return Err(Failure::not_signed_in(format!("{told}: run slip login in a terminal to choose it")));
         }
-        slip.out.note(&format!(
-            "{}{}: 12 characters or more, with upper and lower case, digits and symbols.",
-            told[..1].to_uppercase(),
-            &told[1..]
-        ));
-        let new = ask_password("New password: ")?;
-        if ask_password("Once more: ")? != new {
-            return Err(Failure::usage("the two differ; nothing was changed"));
-        }
+        slip.out.note(&format!("{}{}.", told[..1].to_uppercase(), &told[1..]));
+        let new = new_password(slip)?;
         step = cognito.choose_password(&username, &session, &new).await?;
     }
     let Step::SignedIn(tokens) = step else { return Err(Failure::failed("the sign-in did not end")) };
     slip.profile.keep_tokens(&tokens)?;
-    settings.email = Some(email);
-    slip.profile.keep_settings(&settings)?;
+    let kept = Settings { email: Some(email), ..given.or(slip.profile.settings()?) };
+    slip.profile.keep_settings(&kept)?;
 
     // The first call makes the profile; without it all others are refused.
     let answer = crate::api::Api::open(slip.profile.clone(), service)?.send(Call::get("/me")).await?;
@@ -175,15 +168,38 @@ pub(crate) async fn logout(slip: &Slip) -> Outcome {
     Ok(())
 }
 
-fn ask(question: &str) -> Outcome<String> {
-    eprint!("{question}");
+/// The first line of stdin.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn password_from_stdin() -> Outcome<String> {
     let mut line = String::new();
-    let read = std::io::stderr().flush().and_then(|()| std::io::stdin().lock().read_line(&mut line));
-    read.map_err(|error| Failure::failed(format!("nothing can be asked here: {error}")))?;
-    Ok(line.trim().to_owned())
+    let read = std::io::stdin().lock().read_line(&mut line);
+    read.map_err(|error| Failure::failed(format!("the password cannot be read from stdin: {error}")))?;
+    not_empty(line.trim_end_matches(['\n', '\r']).to_owned())
+}
+
+/// A password that a person chooses: asked for twice.
+///
+/// # Errors
+/// When nobody can be asked, or the two differ.
+pub(crate) fn new_password(slip: &Slip) -> Outcome<String> {
+    slip.out.note("A password has 12 characters or more, with upper and lower case, digits and symbols.");
+    let new = ask_password("New password: ")?;
+    if ask_password("Once more: ")? == new {
+        Ok(new)
+    } else {
+        Err(Failure::usage("the two differ; nothing was changed"))
+    }
 }
 
 fn ask_password(question: &str) -> Outcome<String> {
-    rpassword::prompt_password(question)
-        .map_err(|error| Failure::usage(format!("a password cannot be asked for here ({error}): use --password-stdin")))
+    let password = rpassword::prompt_password(question).map_err(|error| {
+        Failure::usage(format!("a password cannot be asked for here ({error}): use --password-stdin"))
+    })?;
+    not_empty(password)
+}
+
+fn not_empty(password: String) -> Outcome<String> {
+    if password.is_empty() { Err(Failure::usage("the password is empty")) } else { Ok(password) }
 }

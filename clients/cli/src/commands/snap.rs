@@ -15,7 +15,7 @@ use crate::{
     api::{Api, Call},
     context::Slip,
     failure::{Failure, Outcome},
-    output::clean,
+    output::{clean, wrapped},
     transfer::{self, Uploaded},
     views,
 };
@@ -55,12 +55,15 @@ pub(crate) struct Snap {
 struct Sent {
     receipt: Value,
     expense: Option<Value>,
+    /// Whether the service had these very bytes of this person before.
+    known: bool,
 }
 
 /// Sends the files.
 pub(crate) async fn snap(slip: &Slip, snap: Snap) -> Outcome {
     let api = slip.api()?;
     let mut first = None;
+    let (mut sent_files, mut unreadable) = (0, 0);
     let work = snap.files.iter().map(|path| {
         let (api, snap) = (&api, &snap);
         async move { (path, send(slip, api, path, snap).await) }
@@ -70,11 +73,13 @@ pub(crate) async fn snap(slip: &Slip, snap: Snap) -> Outcome {
         let name = path.display().to_string();
         match sent {
             Ok(sent) => {
+                sent_files += 1;
                 let expense = sent.expense.as_ref().unwrap_or(&Value::Null);
                 let line = json!({ "file": name, "receipt": sent.receipt, "expense": expense });
                 slip.out.json_text(&line.to_string());
                 slip.out.text(&told(&name, &sent));
                 if sent.receipt["status"] == "failed" {
+                    unreadable += 1;
                     first.get_or_insert(crate::failure::Exit::Refused);
                 }
             }
@@ -87,15 +92,27 @@ pub(crate) async fn snap(slip: &Slip, snap: Snap) -> Outcome {
             }
         }
     }
+    let count = snap.files.len();
+    if count > 1 {
+        slip.out.text(&format!(
+            "{count} files: {sent_files} sent, {unreadable} of them cannot be read; {} not sent",
+            count - sent_files
+        ));
+    }
     first.map_or(Ok(()), |exit| Err(Failure::new(exit, "")))
 }
 
 fn told(name: &str, sent: &Sent) -> String {
     let name = clean(name);
+    let before = if sent.known { " (sent before)" } else { "" };
     if let Some(expense) = &sent.expense {
         let details = &expense["details"];
-        let parts = [views::text(details, "date"), views::money(&details["amount"]), views::text(details, "merchant")];
-        let mut text = format!("{name}: {}\n  {}", views::text(expense, "id"), parts.join("  "));
+        let mut parts =
+            vec![views::text(details, "date"), views::money(&details["amount"]), views::text(details, "merchant")];
+        if expense["status"] != "draft" {
+            parts.insert(0, views::text(expense, "status"));
+        }
+        let mut text = format!("{name}: {}{before}\n  {}", views::text(expense, "id"), parts.join("  "));
         let remarks = views::remarks(expense);
         if !remarks.is_empty() {
             text.push_str(&format!("\n{}", views::bullets(&remarks)));
@@ -104,13 +121,17 @@ fn told(name: &str, sent: &Sent) -> String {
     }
     let receipt = &sent.receipt;
     let id = views::text(receipt, "id");
-    match receipt["status"].as_str() {
+    let told = match receipt["status"].as_str() {
         Some("failed") => format!(
-            "{name}: {id} cannot be read: {}\n  Enter it by hand: slip new --receipt {id} merchant=… date=… amount=… category=…",
+            "It cannot be read. {}\nEnter it by hand: slip new --receipt {id} FIELD=VALUE…",
             views::text(&receipt["failure"], "message")
         ),
-        _ => format!("{name}: {id} is uploaded; slip list shows the draft in a moment"),
-    }
+        Some("read") if receipt["expense_id"].is_null() => {
+            format!("It is read, and no expense has it: slip attach EXPENSE {id}")
+        }
+        _ => "It is uploaded; slip list shows the draft in a moment.".to_owned(),
+    };
+    format!("{name}: {id}{before}\n{}", wrapped(&told, "  "))
 }
 
 async fn send(slip: &Slip, api: &Api, path: &Path, snap: &Snap) -> Outcome<Sent> {
@@ -122,7 +143,7 @@ async fn send(slip: &Slip, api: &Api, path: &Path, snap: &Snap) -> Outcome<Sent>
     let announcement = json!({ "sha256": sha256, "size_bytes": bytes.len(), "media_type": media_type(&bytes) });
     let label = path.file_name().unwrap_or_default().to_string_lossy();
     let bar = slip.out.bytes_bar(&label, bytes.len() as u64);
-    let mut receipt = uploaded(api, &announcement, &bytes, &bar).await?;
+    let (mut receipt, known) = uploaded(api, &announcement, &bytes, &bar).await?;
     let id = receipt["id"].as_str().unwrap_or_default().to_owned();
     bar.set_position(bytes.len() as u64);
     bar.set_message("reading");
@@ -144,17 +165,23 @@ async fn send(slip: &Slip, api: &Api, path: &Path, snap: &Snap) -> Outcome<Sent>
         _ => None,
     };
     bar.finish_and_clear();
-    Ok(Sent { receipt, expense })
+    Ok(Sent { receipt, expense, known })
 }
 
-/// Announces the bytes and sends them, if they are not there yet.
-async fn uploaded(api: &Api, announcement: &Value, bytes: &Bytes, bar: &indicatif::ProgressBar) -> Outcome<Value> {
+/// Announces the bytes and sends them, if they are not there yet: the receipt, and whether it was there already.
+async fn uploaded(
+    api: &Api,
+    announcement: &Value,
+    bytes: &Bytes,
+    bar: &indicatif::ProgressBar,
+) -> Outcome<(Value, bool)> {
     for _ in 0..TICKETS {
         // A call of its own each time: the answer to the first has the ticket that ended.
         let announced = api.json(Call::post("/receipts", announcement)).await?;
         let ticket = &announced["upload"];
-        if ticket.is_null() || transfer::upload(&api.http, ticket, bytes, bar).await? == Uploaded::There {
-            return Ok(announced["receipt"].clone());
+        let known = ticket.is_null();
+        if known || transfer::upload(&api.http, ticket, bytes, bar).await? == Uploaded::There {
+            return Ok((announced["receipt"].clone(), known));
         }
     }
     Err(Failure::unavailable("the upload takes longer than its tickets hold: run the command again on a faster line"))
@@ -165,6 +192,9 @@ async fn read(path: &Path) -> Outcome<Bytes> {
     let metadata = tokio::fs::metadata(path).await.map_err(cannot)?;
     if metadata.is_dir() {
         return Err(Failure::failed("is a folder: name the files in it"));
+    }
+    if !metadata.is_file() {
+        return Err(Failure::failed("is no file, but a device or a pipe: save it to a file first"));
     }
     if metadata.len() > LARGEST {
         return Err(Failure::refused("is larger than 20 MB: send a smaller picture"));

@@ -211,23 +211,7 @@ impl Home {
     pub async fn slip_with(&self, arguments: &[&str], variables: &[(&str, &str)], input: &str) -> Run {
         use tokio::io::AsyncWriteExt;
 
-        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_slip"));
-        command
-            .args(arguments)
-            .env_clear()
-            .env("HOME", self.path())
-            .env("XDG_CONFIG_HOME", self.path().join("config"))
-            .env("SLIP_API_URL", &self.api_url)
-            .env("SLIP_USER_POOL_ID", "eu-central-1_Abc123XYZ")
-            .env("SLIP_CLIENT_ID", "client")
-            .env("SLIP_COGNITO_URL", format!("{}/cognito", self.api_url))
-            .envs(variables.iter().copied())
-            .current_dir(self.path())
-            .stdin(std::process::Stdio::piped())
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped())
-            .kill_on_drop(true);
-        let mut child = command.spawn().unwrap();
+        let mut child = self.command(arguments).envs(variables.iter().copied()).spawn().unwrap();
         // Who does not read its input closes it.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes()).await;
         let output = child.wait_with_output().await.unwrap();
@@ -241,5 +225,25 @@ impl Home {
         }
         assert!(!run.stderr.contains('\u{1b}'), "{arguments:?} drew where there is no terminal: {}", run.stderr);
         run
+    }
+
+    /// The command, all of its ends piped.
+    pub fn command(&self, arguments: &[&str]) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_slip"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("HOME", self.path())
+            .env("XDG_CONFIG_HOME", self.path().join("config"))
+            .env("SLIP_API_URL", &self.api_url)
+            .env("SLIP_USER_POOL_ID", "eu-central-1_Abc123XYZ")
+            .env("SLIP_CLIENT_ID", "client")
+            .env("SLIP_COGNITO_URL", format!("{}/cognito", self.api_url))
+            .current_dir(self.path())
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .kill_on_drop(true);
+        command
     }
 }

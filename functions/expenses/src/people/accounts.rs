@@ -43,25 +43,37 @@ impl Accounts {
         Self { client: Client::new(sdk), pool: pool.into() }
     }
 
-    /// Puts the person into the groups of these roles and takes them out of the others. Whether that changed anything.
+    /// The roles whose groups the person is in, in order; nothing where there is no account.
+    async fn known_roles(&self, person: PersonId) -> Result<Option<Vec<Role>>, Problem> {
+        let call = self.client.admin_list_groups_for_user().user_pool_id(&self.pool).username(person.to_string());
+        let Some(listed) = judge(call.send().await)? else { return Ok(None) };
+        // A person is in the two groups that there are, and at most in some that mean nothing here.
+        let is_in = |role: &Role| listed.groups().iter().any(|listed| listed.group_name() == Some(group(*role)));
+        Ok(Some([Role::Finance, Role::Administrator].into_iter().filter(is_in).collect()))
+    }
+
+    /// The roles whose groups the person is in, in order.
     ///
     /// # Errors
     /// 409 when they have no account; 503.
-    pub async fn set_roles(&self, person: PersonId, roles: &[Role]) -> Result<bool, Problem> {
-        let name = person.to_string();
-        let listed = self.client.admin_list_groups_for_user().user_pool_id(&self.pool).username(&name).send().await;
-        let listed = judge(listed)?.ok_or_else(|| {
+    pub async fn roles(&self, person: PersonId) -> Result<Vec<Role>, Problem> {
+        self.known_roles(person).await?.ok_or_else(|| {
             Problem::conflict("no-account", "The user pool has no account of this person any more, so no roles either.")
-        })?;
-        // A person is in the two groups that there are, and at most in some that mean nothing here.
-        let groups: Vec<&str> = listed.groups().iter().filter_map(|group| group.group_name()).collect();
-        let mut changed = false;
+        })
+    }
+
+    /// Puts the person into the groups of these roles and takes them out of the others.
+    ///
+    /// # Errors
+    /// 503.
+    pub async fn set_roles(&self, person: PersonId, roles: &[Role]) -> Result<(), Problem> {
+        let name = person.to_string();
+        let Some(known) = self.known_roles(person).await? else { return Ok(()) };
         for role in [Role::Finance, Role::Administrator] {
-            let (is, should) = (groups.contains(&group(role)), roles.contains(&role));
+            let (is, should) = (known.contains(&role), roles.contains(&role));
             if is == should {
                 continue;
             }
-            changed = true;
             if should {
                 let call = self.client.admin_add_user_to_group().group_name(group(role));
                 judge(call.user_pool_id(&self.pool).username(&name).send().await)?;
@@ -70,7 +82,7 @@ impl Accounts {
                 judge(call.user_pool_id(&self.pool).username(&name).send().await)?;
             }
         }
-        Ok(changed)
+        Ok(())
     }
 
     /// Ends every session and lets nobody sign in any more.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use slipstream_common::{
     act::act,
-    http::{Request, Response},
+    http::{Request, Response, given},
     problem::Problem,
     records::PersonRecord,
     store::add_person_change,
@@ -11,7 +11,7 @@ use slipstream_common::{
 };
 use slipstream_events::{Currency, PersonId, Role};
 
-use super::{People, answer, given, locale_of, roles_of};
+use super::{People, answer, locale_of, roles_of};
 
 /// What an administrator may set. What is left out stays.
 #[derive(Debug, Deserialize)]
@@ -19,14 +19,16 @@ use super::{People, answer, given, locale_of, roles_of};
 struct Changes {
     #[serde(default, deserialize_with = "given")]
     manager: Option<Option<PersonId>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     active: Option<bool>,
     #[serde(default, deserialize_with = "given")]
     currency: Option<Option<Currency>>,
     #[serde(default, deserialize_with = "given")]
     locale: Option<Option<String>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     roles: Option<Vec<Role>>,
+    #[serde(default)]
+    mail_undeliverable: Option<bool>,
 }
 
 impl People {
@@ -35,30 +37,29 @@ impl People {
         Ok(answer(200, self.named(request).await?))
     }
 
-    /// Sets a profile's manager, activity, currency, locale or roles.
+    /// Sets a profile's manager, activity, currency, locale or roles, or that mail arrives again.
     pub async fn write(&self, caller: &PersonRecord, request: &Request) -> Result<Response, Problem> {
         let changes: Changes = request.json()?;
-        act(&self.store, request, caller.state.id, async |transaction: &mut Transaction| {
+        let answer = act(&self.store, request, caller.state.id, async |transaction: &mut Transaction| {
             let before = self.named(request).await?;
             request.if_match(before.state.version)?;
-            let cause = request.cause(caller.state.id);
             let mut after = self.changed(&before, &changes).await?;
             self.keep_an_administrator(transaction, caller, &before, &after).await?;
-            // The pool comes first: should the table not follow, the same request again finds the pool as it should be.
-            if changes.roles.is_some() && self.accounts.set_roles(after.state.id, &after.state.roles).await? {
-                after.roles_set_at = Some(cause.at);
-            }
-            match changes.active {
-                Some(true) => self.accounts.enable(after.state.id).await?,
-                Some(false) => self.accounts.disable(after.state.id).await?,
-                None => {}
-            }
+            let roles_differ =
+                changes.roles.is_some() && self.accounts.roles(after.state.id).await? != after.state.roles;
+            after.account_behind |= roles_differ || after.state.active != before.state.active;
             if after != before {
-                after = add_person_change(transaction, Some(&before), after, &cause)?;
+                after = add_person_change(transaction, Some(&before), after, &request.cause(caller.state.id))?;
             }
             Ok(answer(200, after))
         })
-        .await
+        .await?;
+        // A repetition that gets the first one's answer finds out whether that came so far.
+        let person = self.named(request).await?;
+        if person.account_behind || changes.active.is_some() {
+            self.follow(person.state.id).await?;
+        }
+        Ok(answer)
     }
 
     /// The profile with the changes.
@@ -84,7 +85,16 @@ impl People {
         }
         after.state.active = changes.active.unwrap_or(after.state.active);
         if let Some(roles) = &changes.roles {
-            after.state.roles = roles_of(roles.clone());
+            after.state.roles = roles_of(roles.clone())?;
+        }
+        match changes.mail_undeliverable {
+            // Only mail that comes back sets it.
+            Some(true) => return Err(Problem::invalid("mail_undeliverable", "give false, once mail arrives again")),
+            Some(false) => {
+                after.state.mail_undeliverable = false;
+                after.mail_undeliverable_since = None;
+            }
+            None => {}
         }
         Ok(after)
     }

@@ -4,11 +4,10 @@
 use std::collections::HashSet;
 
 use futures_util::{StreamExt as _, stream};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use slipstream_common::{
     act::act,
-    http::{Request, Response},
+    http::{Request, Response, given},
     keys,
     problem::Problem,
     records::{DirectoryRecord, PersonRecord},
@@ -35,17 +34,17 @@ struct Import {
 #[serde(deny_unknown_fields)]
 struct Row {
     email: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     manager_email: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     currency: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     locale: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     active: Option<bool>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     roles: Option<Vec<Role>>,
 }
 
@@ -111,7 +110,7 @@ fn entry_of(row: Row) -> Result<DirectoryRecord, String> {
         currency: row.currency.map(|code| code.parse()).transpose().map_err(|error| format!("currency: {error}"))?,
         locale: row.locale.map(|locale| locale_of(&locale)).transpose().map_err(reason)?,
         active: row.active,
-        roles: row.roles.map(roles_of),
+        roles: row.roles.map(roles_of).transpose().map_err(reason)?,
         email: row.email.to_lowercase(),
     })
 }
@@ -232,25 +231,24 @@ impl People {
             Some(email) => Some(self.manager_at(email, before).await?),
             None => None,
         };
-        let cause = request.cause(caller.state.id);
         let mut after = before.clone();
         let mut transaction = Transaction::default();
         let mut wanted = before.clone();
         wanted.state.roles = row.roles.clone().unwrap_or(wanted.state.roles);
         wanted.state.active = row.active.unwrap_or(wanted.state.active);
         self.keep_an_administrator(&mut transaction, caller, before, &wanted).await?;
-        self.apply(row, manager, &mut after, cause.at).await?;
-        match (before.state.active, after.state.active) {
-            (false, true) => self.accounts.enable(after.state.id).await?,
-            (true, false) => self.accounts.disable(after.state.id).await?,
-            _ => {}
+        self.apply(row, manager, &mut after).await?;
+        let mut outcome = Outcome::Unchanged;
+        if *before != after {
+            let cause = request.cause(caller.state.id);
+            after = add_person_change(&mut transaction, Some(before), after, &cause).map_err(Problem::from)?;
+            self.store.table.commit(transaction).await?;
+            outcome = Outcome::Updated;
         }
-        if *before == after {
-            return Ok((Outcome::Unchanged, id));
+        if after.account_behind {
+            self.follow(after.state.id).await?;
         }
-        add_person_change(&mut transaction, Some(before), after, &cause).map_err(Problem::from)?;
-        self.store.table.commit(transaction).await?;
-        Ok((Outcome::Updated, id))
+        Ok((outcome, id))
     }
 
     /// Whom a mail address makes the manager of `person`.
@@ -265,18 +263,20 @@ impl People {
         }
     }
 
-    /// Applies an entry to a profile, the roles in the user pool as well. Whether it says anything of who may sign in.
+    /// Applies an entry to a profile, and notes whether the account has to follow.
     pub(super) async fn apply(
         &self,
         entry: &DirectoryRecord,
         manager: Option<Manager>,
         after: &mut PersonRecord,
-        now: Timestamp,
-    ) -> Result<bool, Problem> {
+    ) -> Result<(), Problem> {
         after.name = entry.name.clone().or(after.name.take());
         after.state.currency = entry.currency.or(after.state.currency);
         after.state.locale = entry.locale.clone().or(after.state.locale.take());
-        after.state.active = entry.active.unwrap_or(after.state.active);
+        if let Some(active) = entry.active {
+            after.account_behind |= active != after.state.active;
+            after.state.active = active;
+        }
         match manager {
             Some(Manager::Known(manager)) => {
                 after.state.manager = Some(manager);
@@ -290,11 +290,9 @@ impl People {
         }
         if let Some(roles) = &entry.roles {
             after.state.roles.clone_from(roles);
-            if self.accounts.set_roles(after.state.id, roles).await? {
-                after.roles_set_at = Some(now);
-            }
+            after.account_behind |= self.accounts.roles(after.state.id).await? != *roles;
         }
-        Ok(entry.active.is_some())
+        Ok(())
     }
 }
 
@@ -332,7 +330,7 @@ mod tests {
     #[test]
     fn a_row_is_kept_in_one_spelling() {
         let entry = row(r#"{"email": "Ada@Example.com", "manager_email": "Boss@Example.com", "locale": "de-at",
-            "currency": "EUR", "roles": ["administrator", "finance", "finance"]}"#)
+            "currency": "EUR", "roles": ["administrator", "finance"]}"#)
         .unwrap();
         assert_eq!(
             (entry.email.as_str(), entry.manager_email.as_deref()),
@@ -349,9 +347,11 @@ mod tests {
             (r#"{"email": "ada@@example.com"}"#, "email"),
             (r#"{"email": "a da@example.com"}"#, "email"),
             (r#"{"email": "a@example.com", "manager_email": "A@example.com"}"#, "manager_email"),
+            (r#"{"email": "a@example.com", "roles": ["finance", "finance"]}"#, "roles"),
             (r#"{"email": "a@example.com", "currency": "EUX"}"#, "currency"),
             (r#"{"email": "a@example.com", "locale": "?"}"#, "locale"),
             (r#"{"email": "a@example.com", "name": ""}"#, "name"),
+            (r#"{"email": "a@example.com", "roles": ["finance", "finance"]}"#, "roles"),
         ] {
             assert!(row(text).unwrap_err().starts_with(column), "{text}");
         }

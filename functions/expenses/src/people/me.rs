@@ -5,7 +5,7 @@ use serde::Deserialize;
 use slipstream_common::{
     act::act,
     caller::{self, Identity},
-    http::{Request, Response},
+    http::{Request, Response, given},
     keys::{self, Index},
     problem::Problem,
     records::{DirectoryRecord, PersonRecord},
@@ -14,13 +14,13 @@ use slipstream_common::{
 };
 use slipstream_events::{Cause, Currency, Delegation, PersonId, PersonState};
 
-use super::{MAX_NAME, MAX_RACES, NotDone, People, answer, given, locale_of, name_of, same_address};
+use super::{MAX_NAME, MAX_RACES, NotDone, People, answer, locale_of, name_of, same_address};
 
 /// What people may set of their own profile. What is left out stays.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Changes {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     name: Option<String>,
     #[serde(default, deserialize_with = "given")]
     locale: Option<Option<String>>,
@@ -41,14 +41,25 @@ fn unknown(identity: &Identity) -> PersonRecord {
         currency: None,
         locale: None,
         active: true,
+        mail_undeliverable: false,
     };
     let name = identity.name.as_ref().map(|name| name.chars().take(MAX_NAME).collect());
-    PersonRecord { state, email: identity.email.clone(), name, awaited_manager: None, roles_set_at: None }
+    let email = identity.email.clone();
+    PersonRecord {
+        state,
+        email,
+        name,
+        awaited_manager: None,
+        roles_set_at: None,
+        mail_undeliverable_since: None,
+        account_behind: false,
+    }
 }
 
 /// Whether the token's roles are newer than what an administrator set.
 fn knows_roles(identity: &Identity, person: &PersonRecord) -> bool {
     match (identity.issued_at, person.roles_set_at) {
+        _ if person.account_behind => false,
         (_, None) => true,
         // Tokens know their time to the second.
         (Some(issued), Some(set)) => issued.as_second() > set.as_second(),
@@ -80,7 +91,10 @@ impl People {
         let mut races = 0;
         let person = loop {
             let before = self.store.person(identity.person).await?;
-            if before.as_ref().is_some_and(|person| !person.state.active) {
+            if let Some(person) = before.as_ref().filter(|person| !person.state.active) {
+                if person.account_behind {
+                    self.follow(person.state.id).await?;
+                }
                 return Err(deactivated());
             }
             match self.up_to_date(&identity, before, &cause).await {
@@ -90,6 +104,9 @@ impl People {
                 Err(NotDone::Problem(problem)) => return Err(problem),
             }
         };
+        if person.account_behind {
+            self.follow(person.state.id).await?;
+        }
         if !person.state.active {
             return Err(deactivated());
         }
@@ -122,9 +139,7 @@ impl People {
                     Some(email) => Some(self.manager_at(email, &after).await?),
                     None => None,
                 };
-                if self.apply(&entry, manager, &mut after, cause.at).await? && !after.state.active {
-                    self.accounts.disable(after.state.id).await?;
-                }
+                self.apply(&entry, manager, &mut after).await?;
                 transaction.delete(&key, Condition::version(entry.version));
             }
         }
@@ -240,6 +255,8 @@ mod tests {
         assert!(knows_roles(&identity(Some(at(11))), &person));
         assert!(!knows_roles(&identity(Some(at(10))), &person));
         assert!(!knows_roles(&identity(None), &person));
+        let behind = PersonRecord { account_behind: true, ..person.clone() };
+        assert!(!knows_roles(&identity(Some(at(11))), &behind), "the account has yet to follow");
         assert!(knows_roles(&identity(None), &PersonRecord { roles_set_at: None, ..person }));
     }
 }

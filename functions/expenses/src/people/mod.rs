@@ -1,8 +1,9 @@
 //! Profiles: one's own, their administration, and the directory that people are imported from.
 //!
 //! Roles stand in two places that must agree: the groups of the user pool, which tokens carry, and the profile, which
-//! is read on every call. What an administrator sets is set in both, in the pool first; a token made before that says
-//! nothing about roles any more. `docs/decisions/0021-directory-and-roles.md` has the reasons.
+//! is read on every call. What an administrator sets is decided by the profile's transaction; then the account follows.
+//! A token made before that says nothing about roles any more. `docs/decisions/0021-directory-and-roles.md` has the
+//! reasons.
 
 mod accounts;
 mod administration;
@@ -10,7 +11,8 @@ mod import;
 mod listing;
 mod me;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use jiff::Timestamp;
+use serde::Serialize;
 use slipstream_common::{
     http::{Request, Response},
     keys::{self, Index},
@@ -18,7 +20,7 @@ use slipstream_common::{
     problem::Problem,
     records::PersonRecord,
     store::{Store, add_person_check},
-    table::{IndexQuery, StoreError, Transaction},
+    table::{Condition, IndexQuery, StoreError, Transaction, text},
 };
 use slipstream_events::{Currency, Delegation, PersonId, Role};
 
@@ -54,6 +56,7 @@ struct View {
     currency: Option<Currency>,
     locale: Option<String>,
     active: bool,
+    mail_undeliverable: bool,
     version: u64,
 }
 
@@ -69,6 +72,7 @@ impl From<PersonRecord> for View {
             currency: record.state.currency,
             locale: record.state.locale,
             active: record.state.active,
+            mail_undeliverable: record.state.mail_undeliverable,
             version: record.state.version,
         }
     }
@@ -97,6 +101,33 @@ impl People {
             people.extend(now.filter(|now| same_address(&now.email, email)));
         }
         Ok(people)
+    }
+
+    /// Lets the account in the user pool follow the profile: its groups, and whether it may be signed in to. Whoever
+    /// finds a profile with an account that is behind calls it, so that a death on the way is made good.
+    ///
+    /// # Errors
+    /// 503: the account is still behind.
+    async fn follow(&self, id: PersonId) -> Result<(), Problem> {
+        for _ in 0..=MAX_RACES {
+            let Some(person) = self.store.person(id).await? else { return Ok(()) };
+            self.accounts.set_roles(id, &person.state.roles).await?;
+            match person.state.active {
+                true => self.accounts.enable(id).await?,
+                false => self.accounts.disable(id).await?,
+            }
+            // Not a change of the profile: it has the same version, and what is decided on it meanwhile stands.
+            let condition = Condition::version(person.state.version).value(":now", text(Timestamp::now()));
+            let mut transaction = Transaction::default();
+            transaction.update(&keys::person(id), "SET roles_set_at = :now REMOVE account_behind", condition);
+            match self.store.table.commit(transaction).await {
+                Ok(()) => return Ok(()),
+                // It followed a profile that is another now: once more.
+                Err(StoreError::Condition(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Problem::unavailable())
     }
 
     /// Makes a transaction depend on there being another active administrator, if the change takes one away.
@@ -161,11 +192,6 @@ fn answer(status: u16, person: PersonRecord) -> Response {
     Response::json(status, &View::from(person)).header("etag", etag)
 }
 
-/// A member that was given, be it as `null`; one that is left out is `None`.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
-}
-
 /// A name as it is kept.
 fn name_of(text: &str) -> Result<String, Problem> {
     let name = text.trim();
@@ -182,11 +208,13 @@ fn locale_of(text: &str) -> Result<String, Problem> {
     Ok(locale.to_string())
 }
 
-/// Roles as a profile has them: in order, none twice.
-fn roles_of(mut roles: Vec<Role>) -> Vec<Role> {
+/// Roles as a profile has them: in order.
+fn roles_of(mut roles: Vec<Role>) -> Result<Vec<Role>, Problem> {
     roles.sort();
-    roles.dedup();
-    roles
+    match roles.windows(2).any(|pair| pair[0] == pair[1]) {
+        true => Err(Problem::invalid("roles", "give each role once")),
+        false => Ok(roles),
+    }
 }
 
 #[cfg(test)]
@@ -209,18 +237,5 @@ mod tests {
         for text in ["", "  ", "a\nb", &"x".repeat(101)] {
             assert_eq!(name_of(text).unwrap_err().status, 422, "{text:?}");
         }
-    }
-
-    #[test]
-    fn null_and_nothing_are_told_apart() {
-        #[derive(Deserialize)]
-        struct Body {
-            #[serde(default, deserialize_with = "given")]
-            locale: Option<Option<String>>,
-        }
-        let read = |text: &str| serde_json::from_str::<Body>(text).unwrap().locale;
-        assert_eq!(read("{}"), None);
-        assert_eq!(read(r#"{"locale": null}"#), Some(None));
-        assert_eq!(read(r#"{"locale": "de"}"#), Some(Some("de".to_owned())));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use crate::world::{EMPLOYEE, World, another, read};
+use crate::world::{EMPLOYEE, World, another_expense, read};
 
 /// What happens between two pages.
 #[derive(Debug, Clone)]
@@ -21,11 +21,11 @@ fn meanwhile() -> impl Strategy<Value = Meanwhile> {
 async fn seen(first: &[u8], limit: usize, between: &[Meanwhile]) -> (Vec<String>, BTreeMap<String, usize>) {
     let world = World::new().await;
     let own = world.draft().await;
-    let like = world.item(&own);
+    let like = world.expense_item(&own);
     let mut number = 0;
     let mut add = |day: &u8| {
         number += 1;
-        let item = another(&like, number, &format!("2026-10-{day:02}"));
+        let item = another_expense(&like, number, &format!("2026-10-{day:02}"));
         let id = item["id"]["S"].as_str().unwrap().to_owned();
         world.stub.put(item);
         id
