@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, io::Read as _};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use jiff::{Span, Timestamp, tz::TimeZone};
 use reqwest::Method;
 use serde_json::{Value, json};
-use slipstream_local::{Deployment, Session, wait};
+use slipstream_local::{Deployment, Session, demo, wait};
 
-use crate::harness::{DEADLINE, draft, fixture, item, newcomer, problem, sweep_until, upload};
+use crate::harness::{DEADLINE, draft, fixture, item, newcomer, problem, request, submitted, sweep_until, upload};
 
 const FORMULA: &str = "=HYPERLINK(\"http://evil.test\";\"Click, please\")";
 
@@ -97,9 +98,22 @@ pub async fn ones_own_expenses_become_a_csv(world: &Deployment) -> Result<()> {
     let plain = draft(&session, "Café, \"Zürich\"", 990).await?;
     let mut wanted = range("expenses", "own");
     wanted["bom"] = json!(true);
-    let done = export(&session, &wanted).await?;
-    ensure!(done["progress"] == 100 && done["rows"] == 2, "{done}");
+    // Two at once are two, and have the same in them; the same request twice is one.
+    let (done, other) = tokio::try_join!(export(&session, &wanted), export(&session, &wanted))?;
+    ensure!(done["id"] != other["id"] && done["progress"] == 100 && done["rows"] == 2, "{done} {other}");
     let files = files(&done).await?;
+    ensure!(self::files(&other).await? == files, "the same bytes");
+    let key = uuid::Uuid::new_v4().to_string();
+    let ask = || session.with(("idempotency-key", &key), Method::POST, "/exports", Some(&wanted));
+    let (one, two) = (ask().await?.expect(202)?, ask().await?.expect(202)?);
+    ensure!(one["id"] == two["id"], "{one} {two}");
+    let one = self::done(&session, one["id"].as_str().unwrap_or_default()).await?;
+    // A link is for its file, and for ten minutes.
+    let link = one["files"][0]["url"].as_str().context("a link")?;
+    ensure!(link.contains("X-Amz-Expires=600"), "{link}");
+    let another = link.replace(one["id"].as_str().context("an id")?, done["id"].as_str().context("an id")?);
+    let answer = reqwest::Client::builder().no_proxy().build()?.get(&another).send().await?;
+    ensure!(another != *link && answer.status() == 403, "{another}: {}", answer.status());
     let table = &files["expenses-2026-03-01-2026-03-31.csv"];
     let table = table.strip_prefix("\u{feff}".as_bytes()).context("a byte order mark")?;
     let rows = rows(table)?;
@@ -121,7 +135,7 @@ pub async fn ones_own_expenses_become_a_csv(world: &Deployment) -> Result<()> {
     ensure!(list["exports"].as_array().is_some_and(|list| list.len() == 1 && list[0]["rows"] == 0), "{list}");
     let cursor = list["next_cursor"].as_str().context("a cursor")?;
     let list = session.get(&format!("/exports?limit=1&cursor={cursor}")).await?.expect(200)?;
-    ensure!(list["exports"][0]["id"] == done["id"], "{list}");
+    ensure!(list["exports"][0]["id"] == one["id"], "{list}");
     ensure!(stranger.get("/exports").await?.expect(200)?["exports"] == json!([]), "nobody else's");
 
     for (body, status, named) in [
@@ -156,6 +170,28 @@ pub async fn finance_exports_the_company(world: &Deployment) -> Result<()> {
     Ok(())
 }
 
+pub async fn an_export_ends_with_the_role_it_needs(world: &Deployment) -> Result<()> {
+    let administrator = world.session("administrator").await?;
+    let session = newcomer(world).await?;
+    let email = session.get("/me").await?.expect(200)?["email"].as_str().context("an address")?.to_owned();
+    let path = format!("/people/{}", session.person_id);
+    administrator.put(&path, &json!({ "roles": ["finance"] })).await?.expect(200)?;
+    let finance = world.client()?.sign_in(&email, &world.password).await?;
+    let done = export(&finance, &range("expenses", "company")).await?;
+    let id = done["id"].as_str().context("an id")?;
+    administrator.put(&path, &json!({ "roles": [] })).await?.expect(200)?;
+    let answer = finance.get(&format!("/exports/{id}")).await?;
+    ensure!(answer.status == 403 && problem(&answer) == "role", "{}", answer.body);
+    // One that is still being made is made no further.
+    worker_died(world, id).await?;
+    sweep_until(world, "continued").await?;
+    wait::until("the export to be given up", DEADLINE, async || {
+        let export = item(world, "TableName", &format!("EXPORT#{id}"), "EXPORT").await?.context("the item")?;
+        Ok((export["status"] == "failed" && export["GSI3PK"].is_null()).then_some(()))
+    })
+    .await
+}
+
 pub async fn receipts_come_in_zip_files(world: &Deployment) -> Result<()> {
     let session = newcomer(world).await?;
     let (first, first_bytes) = with_large_receipt(&session, "../../etc/passwd", 1).await?;
@@ -171,31 +207,7 @@ pub async fn receipts_come_in_zip_files(world: &Deployment) -> Result<()> {
 
     // A worker died in the middle, long ago; its part of the work is done again.
     let id = done["id"].as_str().context("an id")?;
-    let table = world.output("TableName")?;
-    let key = json!({ "PK": {"S": format!("EXPORT#{id}")}, "SK": {"S": "EXPORT"} }).to_string();
-    let names = json!({ "#status": "status" }).to_string();
-    let values = json!({
-        ":running": {"S": "running"}, ":open": {"S": "OPEN#background"}, ":since": {"S": "2026-01-01T00:00:00.000000Z#x"},
-        ":lease": {"M": {"holder": {"S": "a dead one"}, "until": {"S": "2026-01-01T00:00:00Z"}}},
-    })
-    .to_string();
-    let update = "SET #status = :running, lease = :lease, GSI3PK = :open, GSI3SK = :since REMOVE checkpoint";
-    world
-        .aws(&[
-            "dynamodb",
-            "update-item",
-            "--table-name",
-            table,
-            "--key",
-            &key,
-            "--update-expression",
-            update,
-            "--expression-attribute-names",
-            &names,
-            "--expression-attribute-values",
-            &values,
-        ])
-        .await?;
+    worker_died(world, id).await?;
     ensure!(
         session.get(&format!("/exports/{id}")).await?.expect(200)?["files"] == json!([]),
         "nothing half done is shown"
@@ -214,6 +226,30 @@ pub async fn receipts_come_in_zip_files(world: &Deployment) -> Result<()> {
     let after = item(world, "TableName", &format!("EXPORT#{id}"), "EXPORT").await?.context("the item")?;
     ensure!(before == after, "nothing happened: {after}");
     Ok(())
+}
+
+/// Makes an export one whose worker died at the beginning, long ago.
+async fn worker_died(world: &Deployment, id: &str) -> Result<()> {
+    let set = "SET #status = :running, lease = :lease, GSI3PK = :open, GSI3SK = :since REMOVE checkpoint";
+    let values = json!({
+        ":running": {"S": "running"}, ":open": {"S": "OPEN#background"}, ":since": {"S": "2026-01-01T00:00:00.000000Z#x"},
+        ":lease": {"M": {"holder": {"S": "a dead one"}, "until": {"S": "2026-01-01T00:00:00Z"}}},
+    });
+    update(world, &format!("EXPORT#{id}"), "EXPORT", set, &values).await
+}
+
+/// Changes an item of the main table. In the expression `#x` is the attribute `x`.
+async fn update(world: &Deployment, pk: &str, sk: &str, expression: &str, values: &Value) -> Result<()> {
+    let names = expression.split(' ').filter_map(|word| Some((word, word.strip_prefix('#')?)));
+    let names: BTreeMap<_, _> = names.collect();
+    let mut input = json!({
+        "TableName": world.output("TableName")?, "Key": {"PK": {"S": pk}, "SK": {"S": sk}},
+        "UpdateExpression": expression, "ExpressionAttributeValues": values,
+    });
+    if !names.is_empty() {
+        input["ExpressionAttributeNames"] = json!(names);
+    }
+    world.account.call("dynamodb", "DynamoDB_20120810.UpdateItem", &input).await.map(|_| ())
 }
 
 /// Waits until the queue of exports holds nothing, neither visible nor being worked on.
@@ -245,6 +281,29 @@ pub async fn personal_data_are_complete_and_ones_own(world: &Deployment) -> Resu
     let receipt = found.iter().find(|(name, _)| name.starts_with("receipts/") && name.contains(&read));
     ensure!(receipt.context("the receipt")?.1 == &fixture("parking.pdf"), "byte for byte");
     ensure!(found.contains_key("expenses.csv") && found.contains_key("habits.json"), "{:?}", found.keys());
+    let beside =
+        found.iter().find(|(name, _)| name.ends_with(&format!("{read}.json")) && name.starts_with("receipts/"));
+    let beside: Value = serde_json::from_slice(beside.context("what was made out")?.1)?;
+    ensure!(beside["reading"].is_object() && beside["history"].is_array(), "{beside}");
+    // What belongs to no expense is theirs, too.
+    let unreadable = b"\xff\xd8\xff\xe0 no photo at all".to_vec();
+    let alone = upload(&session, &unreadable, "image/jpeg").await?;
+    let report = session.post("/reports", &json!({ "title": "Vienna", "expenses": [] })).await?.expect(201)?;
+    let found = unzipped(&files(&export(&session, &wanted).await?).await?)?;
+    let alone = alone["id"].as_str().context("an id")?;
+    ensure!(found.get(&format!("receipts/{alone}.jpg")) == Some(&unreadable), "{:?}", found.keys());
+    ensure!(found.contains_key(&format!("receipts/{alone}.json")), "{:?}", found.keys());
+    let reports: Value = serde_json::from_slice(&found["reports.json"])?;
+    ensure!(reports[0]["id"] == report["id"] && reports[0]["title"] == "Vienna", "{reports}");
+    // The seeded manager is asked about the one that was submitted.
+    let manager = world.session("manager").await?;
+    wait::until("the manager's data to name the step", DEADLINE, async || {
+        let found = unzipped(&files(&export(&manager, &wanted).await?).await?)?;
+        let approvals = String::from_utf8(found["approvals.json"].clone())?;
+        ensure!(!approvals.contains("token"), "{approvals}");
+        Ok(approvals.contains(&by_hand).then_some(()))
+    })
+    .await?;
 
     let administrator = world.session("administrator").await?;
     let of_another = json!({ "kind": "personal_data", "scope": "own", "person": session.person_id });
@@ -271,6 +330,9 @@ pub async fn erasure_leaves_what_the_law_wants(world: &Deployment) -> Result<()>
     session.submit(&submitted).await?;
     let kept_receipt = session.expense(&submitted).await?["receipt_id"].as_str().context("a receipt")?.to_owned();
     export(&session, &range("expenses", "own")).await?;
+    let report = session.post("/reports", &json!({ "title": "Secret", "expenses": [] })).await?.expect(201)?;
+    let report = format!("REPORT#{}", report["id"].as_str().context("an id")?);
+    let email = session.get("/me").await?.expect(200)?["email"].as_str().context("an address")?.to_owned();
     let folder = format!("receipts/{}/", session.person_id);
     ensure!(versions(world, &format!("{folder}{erased_receipt}/")).await?.len() > 3, "pictures and a reading");
 
@@ -285,16 +347,26 @@ pub async fn erasure_leaves_what_the_law_wants(world: &Deployment) -> Result<()>
         let answer = who.client.send(Method::POST, &path, Some(&who.token), Some(&json!({}))).await?;
         ensure!(answer.status == status, "{path}: {}", answer.body);
     }
-    let begun = administrator.post(&path, &json!({})).await?.expect(202)?;
+    let answer = administrator.get(&path).await?;
+    ensure!(answer.status == 404 && session.get(&path).await?.status == 403, "{}", answer.body);
+    // Asked twice at once, it is one.
+    let ask = || async { administrator.post(&path, &json!({})).await?.expect(202) };
+    let (begun, again) = tokio::try_join!(ask(), ask())?;
+    ensure!(begun["asked_at"] == again["asked_at"], "{begun} {again}");
     ensure!(begun["kept"][0]["what"] == "submitted_expenses" && begun["kept"][0]["until"].is_string(), "{begun}");
     let answer = session.get("/me").await?;
     ensure!(answer.status == 403 && problem(&answer) == "deactivated", "at once: {}", answer.body);
     let ended = wait::until("the person to be erased", DEADLINE, async || {
-        let answer = administrator.post(&path, &json!({})).await?;
-        Ok(if answer.status == 200 { Some(answer.expect(200)?) } else { None })
+        let erasure = administrator.get(&path).await?.expect(200)?;
+        Ok((erasure["status"] == "done").then_some(erasure))
     })
     .await?;
-    ensure!(ended["erased"] == json!({"drafts": 1, "receipts": 1, "habits": 1, "exports": 1}), "{ended}");
+    let erased = json!({ "drafts": 1, "reports": 1, "receipts": 1, "habits": 1, "exports": 1 });
+    ensure!(ended["erased"] == erased, "{ended}");
+    ensure!(administrator.post(&path, &json!({})).await?.expect(200)? == ended, "once more: nothing");
+    ensure!(world.client()?.sign_in(&email, &world.password).await.is_err(), "there is no account any more");
+    ensure!(item(world, "TableName", &report, "REPORT").await?.is_none(), "nor the report");
+    ensure!(item(world, "TableName", &report, &format!("EVENT#{:010}", 1)).await?.is_none(), "nor its title");
 
     let person = item(world, "TableName", &format!("PERSON#{}", session.person_id), "PROFILE").await?;
     let person = person.context("the profile stays")?;
@@ -312,8 +384,71 @@ pub async fn erasure_leaves_what_the_law_wants(world: &Deployment) -> Result<()>
     );
     ensure!(versions(world, &format!("{folder}{erased_receipt}/")).await?.is_empty(), "in all versions");
     let kept = expense(&submitted).await?.context("what was submitted stays")?;
-    ensure!(kept["details"].is_object() && kept["expires_at"].is_string(), "{kept}");
+    ensure!(kept["details"].is_object(), "{kept}");
     let versions = versions(world, &format!("{folder}{kept_receipt}/")).await?;
     ensure!(versions == [format!("{folder}{kept_receipt}/original")], "{versions:?}");
+    Ok(())
+}
+
+pub async fn who_was_to_decide_may_be_erased(world: &Deployment) -> Result<()> {
+    let (session, boss) = (newcomer(world).await?, newcomer(world).await?);
+    let administrator = world.session("administrator").await?;
+    administrator.name_manager(&session.person_id, &boss.person_id).await?;
+    let address = boss.get("/me").await?.expect(200)?["email"].as_str().context("an address")?.to_owned();
+    let (expense, page) = submitted(world, &session, "Orphaned").await?;
+    let (mail, _) = request(world, &expense).await?;
+    ensure!(mail.to.contains(&address), "{:?}", mail.to);
+    administrator.post(&format!("/people/{}/erasure", boss.person_id), &json!({})).await?.expect(202)?;
+    let answer = session.client.decide(&page, "approve", "").await?;
+    ensure!(answer.status != 200 && session.expense(&expense).await?["status"] == "submitted", "{}", answer.body);
+    // The way out: somebody else is asked.
+    session.post(&format!("/expenses/{expense}/withdraw"), &json!({})).await?.expect(200)?;
+    session.submit(&expense).await?;
+    let mail = world
+        .mailbox()
+        .wait_for_mail("the mail to somebody else", DEADLINE, |mail| {
+            demo::is_request(mail, &expense) && !mail.to.contains(&address)
+        })
+        .await?;
+    ensure!(!mail.to.iter().any(|to| to.ends_with(".invalid")), "{:?}", mail.to);
+    let link = demo::request_link(&mail).context("the mail has a link")?;
+    let page = session.client.open_link(&link).await?;
+    session.client.decide(&page, "approve", "").await?.expect(200)?;
+    session.wait_for_status(&expense, "approved", DEADLINE).await?;
+    Ok(())
+}
+
+pub async fn what_has_outlived_the_legal_term_goes(world: &Deployment) -> Result<()> {
+    let session = newcomer(world).await?;
+    let receipt = upload(&session, &fixture("parking.pdf"), "application/pdf").await?;
+    let (old, receipt) = (receipt["expense_id"].as_str().context("a draft")?, receipt["id"].as_str().context("an id")?);
+    let young = draft(&session, "Young", 100).await?;
+    // The clock cannot be set back: what happened to the old ones is said to have happened one day before the term.
+    let day = Timestamp::now().to_zoned(TimeZone::UTC).date().checked_sub(Span::new().days(3651))?;
+    for (pk, events) in [(format!("EXPENSE#{old}"), 1), (format!("RECEIPT#{receipt}"), 2)] {
+        for number in 1..=events {
+            let at = format!("{day}T12:00:00.00000{number}Z");
+            let values =
+                json!({ ":at": {"S": at}, ":day": {"S": format!("DAY#{day}")}, ":sk": {"S": format!("{at}#{pk}")} });
+            let set = "SET occurred_at = :at, GSI4PK = :day, GSI4SK = :sk";
+            update(world, &pk, &format!("EVENT#{number:010}"), set, &values).await?;
+        }
+    }
+    let last = format!("EVENT#{:010}", 2);
+    ensure!(item(world, "TableName", &format!("EXPENSE#{old}"), &last).await?.is_none(), "the draft has one event");
+    let values = json!({ ":day": {"S": day.to_string()} });
+    update(world, "SWEEP", "RETENTION", "SET #day = :day", &values).await?;
+    sweep_until(world, "expired").await?;
+    for (pk, sk) in [
+        (format!("EXPENSE#{old}"), "EXPENSE"),
+        (format!("EXPENSE#{old}"), "EVENT#0000000001"),
+        (format!("RECEIPT#{receipt}"), "RECEIPT"),
+        (format!("RECEIPT#{receipt}"), "USE"),
+        (format!("RECEIPT#{receipt}"), "EVENT#0000000002"),
+    ] {
+        ensure!(item(world, "TableName", &pk, sk).await?.is_none(), "{pk}/{sk} is still there");
+    }
+    ensure!(session.get(&format!("/expenses/{old}")).await?.status == 404);
+    session.get(&format!("/expenses/{young}")).await?.expect(200)?;
     Ok(())
 }
