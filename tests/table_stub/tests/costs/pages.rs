@@ -3,7 +3,7 @@
 use slipstream_common::routes;
 use slipstream_table_stub::Asked;
 
-use crate::world::{DATE, EMPLOYEE, FINANCE, MANAGER, Things, World, another, another_expense, read};
+use crate::world::{ADMINISTRATOR, DATE, EMPLOYEE, FINANCE, MANAGER, Things, World, another, another_expense, read};
 
 /// What a request asks of the table, in short: `GetItem!` is strongly consistent, `Query GSI1/25` names index and limit.
 fn told(asked: &[Asked]) -> Vec<String> {
@@ -96,6 +96,7 @@ const CASES: &[Case] = &[
     case(FINANCE, "/people", &[("email", "a@example.com")], &["GetItem!", "Query GSI2/25"], 2.0),
     case(FINANCE, "/people", &[("manager", MANAGER)], &["GetItem!", "Query GSI3/25"], 3.0),
     case(FINANCE, "/people/{person_id}", &[], &["GetItem!", "GetItem!"], 2.0),
+    case(ADMINISTRATOR, "/people/{person_id}/erasure", &[], &["GetItem!", "GetItem!"], 2.0),
     case(EMPLOYEE, "/me", &[], &["GetItem!", "GetItem!", "Query GSI3/100"], 3.0),
     case(EMPLOYEE, "/policy", &[], &["GetItem!", "GetItem!"], 2.0),
     case(EMPLOYEE, "/policy/versions/{version}", &[], &["GetItem!", "GetItem!"], 2.0),
@@ -137,7 +138,7 @@ async fn costs(count: usize) -> Vec<(f64, usize)> {
     for Case { caller, path, query, asked: expected, most_units } in CASES {
         world.stub.take_asked();
         let names = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-        let named: Vec<_> = names.map(|name| things.named(name)).collect();
+        let named: Vec<_> = names.map(|name| things.named(caller, name)).collect();
         let response = world.get(caller, path, &named, query).await;
         let asked = world.stub.take_asked();
         let (told, units, items) =

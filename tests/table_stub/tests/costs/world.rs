@@ -13,6 +13,9 @@ use slipstream_table_stub::{Item, Stub, TABLE};
 pub const EMPLOYEE: &str = "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a11";
 pub const FINANCE: &str = "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a12";
 pub const MANAGER: &str = "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a13";
+pub const ADMINISTRATOR: &str = "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a14";
+/// Who has left and is erased.
+const LEAVER: &str = "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a15";
 /// The date of the expenses.
 pub const DATE: &str = "2026-10-05";
 /// The bucket of everything.
@@ -92,7 +95,7 @@ pub fn event(
     };
     let claims = json!({
         "token_use": "id", "sub": caller, "email": format!("{caller}@example.com"), "email_verified": "true",
-        "cognito:groups": if caller == FINANCE { "finance" } else { "" },
+        "cognito:groups": match caller { FINANCE => "finance", ADMINISTRATOR => "administrators", _ => "" },
     });
     json!({
         "httpMethod": method, "resource": path, "pathParameters": map(named), "queryStringParameters": map(query),
@@ -108,11 +111,11 @@ pub struct World {
 }
 
 impl World {
-    /// With the three callers' profiles; the manager is the employee's.
+    /// With everyone's profiles; the manager is the employee's.
     pub async fn new() -> Self {
         let stub = Stub::start().unwrap();
         let world = Self { functions: Functions::new(&stub.sdk()), stub };
-        for person in [EMPLOYEE, FINANCE, MANAGER] {
+        for person in [EMPLOYEE, FINANCE, MANAGER, ADMINISTRATOR, LEAVER] {
             assert_eq!(world.get(person, "/me", &[], &[]).await.status_code, 200);
         }
         let mut profile = world.item(&format!("PERSON#{EMPLOYEE}"), "PROFILE");
@@ -274,17 +277,20 @@ impl Things {
         let rates = json!({ "base": "EUR", "source": "test", "days": [day("2026-10-02"), day("2026-10-05")] });
         world.done(FINANCE, "PUT", "/exchange-rates", &[], &rates).await;
         world.done(FINANCE, "PUT", "/policy", &[], &json!({ "decision_due_seconds": 3600 })).await;
+        let path = "/people/{person_id}/erasure";
+        world.done(ADMINISTRATOR, "POST", path, &[("person_id", LEAVER)], &json!({})).await;
         let link = format!("{submitted}.1.1.{}", SECRET[0]);
         Self { draft, submitted, decided, receipt, report, export, link }
     }
 
     /// The value in a path's template.
-    pub fn named<'a>(&'a self, name: &'a str) -> (&'a str, &'a str) {
+    pub fn named<'a>(&'a self, caller: &str, name: &'a str) -> (&'a str, &'a str) {
         match name {
             "expense_id" => (name, &self.draft),
             "receipt_id" => (name, &self.receipt),
             "report_id" => (name, &self.report),
             "export_id" => (name, &self.export),
+            "person_id" if caller == ADMINISTRATOR => (name, LEAVER),
             "person_id" => (name, EMPLOYEE),
             "version" => (name, "1"),
             "link" => (name, &self.link),
