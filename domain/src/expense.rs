@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use slipstream_events::{
     ApprovalReassigned, ApprovalReminded, ApprovalRequested, Approved, AutoApproved, ChangesRequested, Conversion,
     Deleted, Drafted, DuplicatesDismissed, Edited, ExpenseChange, ExpenseDetails, ExpenseState, ExpenseStatus, Money,
-    PaidBy, PersonId, PolicyFinding, ReadField, ReassignmentReason, ReceiptAttached, ReceiptDetached, Reimbursed, Rejected,
-    Reopened, Severity, Split, SplitUndone, SplitUp, StepApproved, SubmissionExpired, Submitted, Withdrawn,
+    PaidBy, PersonId, PolicyFinding, ReadField, ReassignmentReason, ReceiptAttached, ReceiptDetached, Reimbursed,
+    Rejected, Reopened, Severity, Split, SplitUndone, SplitUp, StepApproved, SubmissionExpired, Submitted, Withdrawn,
 };
 
 use crate::details::{self, FieldProblem};

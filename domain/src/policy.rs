@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use slipstream_events::{
     Category, CategoryLimit, Currency, DayRates, ExpenseDetails, ExpenseState, Money, PolicyFinding, PolicyRule,
-    PolicyState,
-    Severity,
+    PolicyState, Severity,
 };
 
 use crate::{conversion::convert, details::MAX_MINOR_UNITS};
@@ -509,7 +508,15 @@ mod tests {
         assert_eq!(levels(&policy, &foreign, false), 2, "not known how much it is: both are asked");
         let no_second = PolicyState { second_level_from: None, ..policy.clone() };
         assert_eq!(levels(&no_second, &foreign, false), 1, "not known to be little");
-        let converted = |text| ExpenseState { converted: Some(usd_to_eur(money(text, "EUR"))), ..foreign.clone() };
+        let in_euros = |text| slipstream_events::Conversion {
+            amount: money(text, "EUR"),
+            rate: "1.0876".parse().unwrap(),
+            base: currency("EUR"),
+            quote: currency("USD"),
+            date: date(2026, 3, 12),
+            source: "ECB".to_owned(),
+        };
+        let converted = |text| ExpenseState { converted: Some(in_euros(text)), ..foreign.clone() };
         assert_eq!(levels(&policy, &converted("4.60"), false), 0);
         assert_eq!(levels(&policy, &converted("1000.00"), false), 2);
         assert_eq!(

@@ -3,10 +3,10 @@
 use anyhow::{Context as _, Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
-use slipstream_local::Deployment;
+use slipstream_local::{Deployment, Session};
 
 use crate::{
-    harness::{draft, newcomer, problem},
+    harness::{draft, fixture, newcomer, problem, request, upload},
     receipts::refused_media_type,
 };
 
@@ -41,6 +41,43 @@ pub async fn strangers_see_nothing(world: &Deployment) -> Result<()> {
         let answer = stranger.client.send(method.clone(), &path, Some(&stranger.token), body.as_ref()).await?;
         ensure!(answer.status == 403, "{method} {path}: {}", answer.status);
     }
+    Ok(())
+}
+
+/// An approver and finance see the receipt of what they see, and of nothing else.
+pub async fn a_receipt_is_seen_by_whoever_sees_its_expense(world: &Deployment) -> Result<()> {
+    let (owner, stranger) = (newcomer(world).await?, newcomer(world).await?);
+    let receipt = upload(&owner, &fixture("parking.pdf"), "application/pdf").await?;
+    let id = receipt["id"].as_str().context("a receipt has an id")?;
+    let expense = receipt["expense_id"].as_str().context("it is read")?;
+    let paths = [format!("/receipts/{id}"), format!("/receipts/{id}/reading")];
+    let (manager, finance) = (world.session("manager").await?, world.session("finance").await?);
+    let administrator = world.session("administrator").await?;
+    let answers = async |session: &Session, status: u16| {
+        for path in &paths {
+            let answer = session.get(path).await?;
+            ensure!(answer.status == status, "{path}: {} instead of {status}: {}", answer.status, answer.body);
+        }
+        Ok(())
+    };
+    for session in [&manager, &finance, &administrator, &stranger] {
+        answers(session, 404).await.context("a draft is its owner's affair")?;
+    }
+    owner.submit(expense).await?;
+    let (_, _) = request(world, expense).await?;
+    for session in [&owner, &manager, &finance] {
+        answers(session, 200).await.context("submitted")?;
+    }
+    for session in [&administrator, &stranger] {
+        answers(session, 404).await.context("submitted, and nobody asked them")?;
+    }
+    let seen = manager.get(&paths[0]).await?.expect(200)?;
+    let original = seen["views"]["original"].as_str().context("the approver gets a link to it")?;
+    let bytes = reqwest::get(original).await?.error_for_status()?.bytes().await?;
+    ensure!(bytes.as_ref() == fixture("parking.pdf"), "the link leads to the receipt");
+    ensure!(seen["expense_id"] == expense, "{seen}");
+    let gone = manager.client.send(Method::DELETE, &paths[0], Some(&manager.token), None).await?;
+    ensure!(gone.status == 404, "seeing is not having: {}", gone.status);
     Ok(())
 }
 

@@ -149,11 +149,11 @@ pub async fn a_delegate_stands_in_for_what_is_pending(world: &Deployment) -> Res
     employee.wait_for_status(&pending, "approved", DEADLINE).await?;
     execution_succeeds(world, &pending, 1).await?;
 
-    // The delegate's own expense goes to nobody's delegate but up; here, where nobody is, to finance.
+    // The delegate's own expense goes to nobody's delegate but up: to the manager's manager.
     name_manager(world, &deputy, &manager).await?;
     let own = draft(&deputy, "Deputy's Lunch", 1300).await?;
     deputy.submit(&own).await?;
-    link_of(world, &world.session("finance").await?, &own, 1).await?;
+    link_of(world, &world.session("manager").await?, &own, 1).await?;
     Ok(())
 }
 

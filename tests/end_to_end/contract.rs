@@ -147,7 +147,8 @@ async fn furnish(world: &Deployment, session: &Session) -> Result<Known> {
     session.submit(&submitted).await?;
     request(world, &submitted).await?;
     known.add("expense_id", submitted);
-    let parts = json!({ "parts": [1, 2].map(|n| json!({ "amount": {"minor_units": 700 * n, "currency": "EUR"} })) });
+    let parts = [1, 2].map(|n| json!({ "amount": {"minor_units": 700 * n, "currency": "EUR"} }));
+    let parts = json!({ "parts": parts });
     let split = draft(session, "Split", 2100).await?;
     session.post(&format!("/expenses/{split}/split"), &parts).await?.expect(200)?;
     known.add("expense_id", split);
@@ -209,7 +210,9 @@ async fn conforms(
         let (asked, status) = (&entry["request"], entry["response"]["status"].as_u64().unwrap_or_default());
         let path = asked["url"].as_str().and_then(|url| url.strip_prefix(&world.api_url)).unwrap_or_default();
         let path = path.split('?').next().unwrap_or_default();
-        let Some(operation) = operation(&document, asked["method"].as_str().unwrap_or_default(), path) else { continue };
+        let Some(operation) = operation(&document, asked["method"].as_str().unwrap_or_default(), path) else {
+            continue;
+        };
         *answered.entry(operation).or_default().entry(status).or_default() += 1;
     }
     let missed: Vec<_> = reached

@@ -124,11 +124,7 @@ pub async fn request(world: &Deployment, expense: &str) -> Result<(Mail, String)
 
 /// The mail that asks for this step (`<submission>.<step>.`), of those that are `wanted`, and the link to decide on it.
 /// What arrives together comes as one mail, so that the link may be one of a list's.
-pub async fn request_of(
-    world: &Deployment,
-    step: &str,
-    wanted: impl Fn(&Mail) -> bool,
-) -> Result<(Mail, String)> {
+pub async fn request_of(world: &Deployment, step: &str, wanted: impl Fn(&Mail) -> bool) -> Result<(Mail, String)> {
     let expense = step.split('.').next().unwrap_or_default();
     let client = world.client()?;
     wait::until("the mail that asks for a decision", DEADLINE, async || {

@@ -58,7 +58,8 @@ async fn hold_mails(world: &Deployment, person: &str, kind: &str) -> Result<Valu
 async fn joined(world: &Deployment, person: &str, kind: &str, count: u32) -> Result<()> {
     wait::until(&format!("{count} {kind} to be noted"), DEADLINE, async || {
         let gathering = item(world, "TableName", &format!("MAIL#{person}"), kind).await?;
-        Ok(gathering.filter(|gathering| gathering["joins"] == count.to_string()).map(|_| ()))
+        let joins = gathering.and_then(|gathering| gathering["joins"].as_str()?.parse::<u32>().ok());
+        Ok((joins == Some(count)).then_some(()))
     })
     .await
 }
@@ -74,7 +75,8 @@ pub async fn what_arrives_together_comes_as_one_mail(world: &Deployment) -> Resu
     let to = address(&manager).await?;
     let message = hold_mails(world, &manager.person_id, "requests").await?;
     let mut ids = Vec::new();
-    for (merchant, amount) in [("Hotel <b>Sacher</b>\r\nBcc: all@example.com", 18_900), ("Westbahn", 4_200), ("Taxi", 1_850)]
+    for (merchant, amount) in
+        [("Hotel <b>Sacher</b>\r\nBcc: all@example.com", 18_900), ("Westbahn", 4_200), ("Taxi", 1_850)]
     {
         let id = draft(&employee, merchant.lines().next().unwrap_or_default(), amount).await?;
         employee.submit(&id).await?;

@@ -4,6 +4,7 @@
 mod access;
 mod approvals;
 mod approvers;
+mod browser;
 mod cli;
 mod contract;
 mod expenses;
@@ -14,6 +15,7 @@ mod mails;
 mod matrix;
 mod people;
 mod policy;
+mod races;
 mod reading;
 mod receipts;
 mod reports;
@@ -41,7 +43,7 @@ fn main() -> ExitCode {
     // Some scenarios change what all share: the policy, a rule of the bus, a queue.
     arguments.test_threads = Some(1);
     let harness = Harness::new();
-    let trials = scenarios![harness:
+    let mut trials = scenarios![harness:
         receipts::photo_becomes_an_approved_expense,
         receipts::the_same_upload_twice_is_one_receipt_and_one_expense,
         receipts::an_unreadable_photo_fails_by_name_and_can_be_entered_by_hand,
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         approvals::an_expired_link_decides_nothing,
         approvals::a_withdrawal_ends_the_approval,
         approvals::two_decisions_at_once_are_one,
+        races::whatever_meets_ends_once,
         approvers::two_levels_decide_one_after_the_other,
         approvers::little_is_approved_by_the_policy,
         approvers::a_delegate_stands_in_for_what_is_pending,
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
         reports::an_execution_that_lags_does_not_hold_the_mail_up,
         reports::an_approver_decides_over_the_api,
         access::strangers_see_nothing,
+        access::a_receipt_is_seen_by_whoever_sees_its_expense,
         access::only_id_tokens_of_active_people_count,
         access::only_allowed_mail_domains_sign_up,
         access::bad_input_names_the_field,
@@ -124,9 +128,19 @@ fn main() -> ExitCode {
         contract::holds_for_a_manager,
         contract::holds_for_finance,
         contract::holds_for_an_administrator,
-        // Last: it looks at what all others have logged.
-        resilience::no_secret_and_no_address_is_in_logs_or_events,
     ];
+    let in_a_browser = scenarios![harness:
+        browser::a_hundred_looks_change_nothing_and_one_press_decides,
+        browser::decisions_need_no_javascript,
+        browser::pages_and_mails_are_for_everyone,
+    ];
+    let without = browser::chromium().is_none();
+    if without {
+        eprintln!("There is no Chromium: what needs a browser is ignored (Debian: apt install chromium).");
+    }
+    trials.extend(in_a_browser.into_iter().map(|trial| trial.with_ignored_flag(without)));
+    // Last: it looks at what all others have logged.
+    trials.extend(scenarios![harness: resilience::no_secret_and_no_address_is_in_logs_or_events]);
     let conclusion = libtest_mimic::run(&arguments, trials);
     harness.stop();
     conclusion.exit_code()

@@ -345,8 +345,11 @@ pub async fn nobody_learns_or_changes_what_is_not_theirs(world: &Deployment) -> 
     let contract = contract::document().await?;
     let (mut cells, mut wrong) = (0, Vec::new());
     for things in &things {
-        let mut pairs: Vec<_> =
-            attempts(&contract, things)?.into_iter().zip(attempts(&contract, &nobodys)?).map(|pair| (pair, true)).collect();
+        let mut pairs: Vec<_> = attempts(&contract, things)?
+            .into_iter()
+            .zip(attempts(&contract, &nobodys)?)
+            .map(|pair| (pair, true))
+            .collect();
         // One's own draft is the `Other`'s; for the other callers it is one more that is not theirs.
         pairs.extend(references(&own, things).into_iter().zip(references(&own, &nobodys)).map(|pair| (pair, false)));
         for ((attempt, on_nobodys), everybody) in pairs {

@@ -328,7 +328,7 @@ pub async fn a_report_holds_forty_expenses_however_many_join_at_once(world: &Dep
     let first: Vec<_> = drafts[..24].iter().map(String::as_str).collect();
     let id = report(&session, "Festival", &first).await?;
     let mut joining = tokio::task::JoinSet::new();
-    for expense in drafts[24..].to_vec() {
+    for expense in drafts.split_off(24) {
         let (session, id) = (session.clone(), id.clone());
         joining.spawn(async move {
             let change = json!({ "details": { "report": id } });

@@ -84,7 +84,9 @@ impl Refusal {
             "ResourceNotFoundException" => {
                 Failure::usage("there is no such user pool client: check --client-id and --user-pool-id")
             }
-            "TooManyRequestsException" | "LimitExceededException" | "InternalErrorException"
+            "TooManyRequestsException"
+            | "LimitExceededException"
+            | "InternalErrorException"
             | "CodeDeliveryFailureException" => {
                 Failure::unavailable(format!("Cognito: {}; wait a moment and repeat", self.message))
             }
@@ -174,10 +176,8 @@ impl Cognito<'_> {
     /// When Cognito refuses: the address is taken or not of the company, or the password is too weak.
     pub(crate) async fn sign_up(&self, email: &str, name: Option<&str>, password: &str) -> Outcome {
         let attribute = |name: &str, value: &str| json!({ "Name": name, "Value": value });
-        let attributes: Vec<Value> = [attribute("email", email)]
-            .into_iter()
-            .chain(name.map(|name| attribute("name", name)))
-            .collect();
+        let attributes: Vec<Value> =
+            [attribute("email", email)].into_iter().chain(name.map(|name| attribute("name", name))).collect();
         let input = json!({ "Username": email, "Password": password, "UserAttributes": attributes });
         self.act("SignUp", input).await
     }

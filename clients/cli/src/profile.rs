@@ -338,7 +338,10 @@ mod tests {
 
         fs::write(profile.tokens_path(), "{").unwrap();
         let failure = profile.tokens().unwrap_err();
-        assert!(failure.exit == crate::failure::Exit::NotSignedIn && failure.message.contains("slip login"), "{failure}");
+        assert!(
+            failure.exit == crate::failure::Exit::NotSignedIn && failure.message.contains("slip login"),
+            "{failure}"
+        );
         fs::write(profile.settings_path(), "{").unwrap();
         assert!(profile.settings().unwrap_err().message.contains("slip configure"));
         fs::remove_file(profile.settings_path()).unwrap();

@@ -517,15 +517,18 @@ mod tests {
 
     #[test]
     fn history_tells_before_and_after() {
-        let events = [json!({
-            "type": "ExpenseEdited",
-            "metadata": {"occurred_at": "2026-03-12T10:00:00Z", "actor": {"type": "person", "id": "abc"}},
-            "change": {"before": {"category": "meals", "note": "x"}, "after": {"category": "travel", "note": "x"}},
-        }), json!({
-            "type": "ExpenseReimbursed",
-            "metadata": {"occurred_at": "2026-03-13T10:00:00Z", "actor": {"type": "person", "id": "ghi"}},
-            "change": {"reference": "SEPA-1", "amount": {"minor_units": 100, "currency": "EUR"}},
-        })];
+        let events = [
+            json!({
+                "type": "ExpenseEdited",
+                "metadata": {"occurred_at": "2026-03-12T10:00:00Z", "actor": {"type": "person", "id": "abc"}},
+                "change": {"before": {"category": "meals", "note": "x"}, "after": {"category": "travel", "note": "x"}},
+            }),
+            json!({
+                "type": "ExpenseReimbursed",
+                "metadata": {"occurred_at": "2026-03-13T10:00:00Z", "actor": {"type": "person", "id": "ghi"}},
+                "change": {"reference": "SEPA-1", "amount": {"minor_units": 100, "currency": "EUR"}},
+            }),
+        ];
         assert_eq!(
             history(&events, &json!({"id": "abc", "manager": "def"})),
             "2026-03-12 10:00 UTC  ExpenseEdited  you\n    category: meals → travel\n\

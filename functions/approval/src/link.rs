@@ -223,7 +223,9 @@ mod tests {
             assert!(text.parse::<Link>().is_err(), "{text}");
             assert!(text.parse::<ListLink>().is_err(), "{text}");
         }
-        for text in ["", "bat_x", "rpt_x.1", "rpt_00112233445566778899aabbccddeeff", "rpt_00112233445566778899aabbccddeeff.x"] {
+        for text in
+            ["", "bat_x", "rpt_x.1", "rpt_00112233445566778899aabbccddeeff", "rpt_00112233445566778899aabbccddeeff.x"]
+        {
             assert!(text.parse::<List>().is_err(), "{text}");
         }
     }

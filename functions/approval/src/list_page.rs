@@ -2,15 +2,16 @@
 //! is now, with a link to its own page, and a form for all that still wait. GET and HEAD change nothing.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     time::{Duration, Instant},
 };
 
 use askama::Template;
 use slipstream_common::{
     http::{Request, Response},
+    keys,
     mailing::Kind,
-    records::StepRecord,
+    records::{PersonRecord, StepRecord},
     table::StoreError,
     warnings::warnings,
 };
@@ -158,10 +159,11 @@ impl Approval {
                 let Some(record) = self.store.batch(batch).await? else { return Ok(Behind::Unknown) };
                 let steps = self.store.steps_named(&record.steps).await?;
                 let ids: Vec<_> = steps.iter().map(|step| step.submission.expense).collect();
-                let mut expenses: HashMap<_, _> =
+                let expenses: HashMap<_, _> =
                     self.store.expenses(&ids).await?.into_iter().map(|expense| (expense.id, expense)).collect();
+                // One expense may be there with several submissions.
                 let all = steps.into_iter().filter_map(|step| {
-                    Some(Covered { expense: expenses.remove(&step.submission.expense)?, step })
+                    Some(Covered { expense: expenses.get(&step.submission.expense)?.clone(), step })
                 });
                 (None, record.nudge.kind == Kind::Confirmations, all.collect::<Vec<_>>())
             }
@@ -184,14 +186,10 @@ impl Approval {
 
     /// The names of those whose expenses they are.
     async fn owners(&self, covered: &[Covered]) -> Result<HashMap<PersonId, String>, StoreError> {
-        let mut owners = HashMap::new();
-        for owner in covered.iter().map(|one| one.expense.owner) {
-            if !owners.contains_key(&owner) {
-                let name = self.store.person(owner).await?.map(|owner| owner.display_name());
-                owners.insert(owner, name.unwrap_or_default());
-            }
-        }
-        Ok(owners)
+        let owners: BTreeSet<_> = covered.iter().map(|one| one.expense.owner).collect();
+        let keys: Vec<_> = owners.into_iter().map(keys::person).collect();
+        let people: Vec<PersonRecord> = self.store.table.batch_get(&keys).await?;
+        Ok(people.into_iter().map(|person| (person.state.id, person.display_name())).collect())
     }
 
     /// The page as things stand. `notes` says of some expenses what became of them just now.

@@ -50,8 +50,24 @@ struct DecidePage<'a> {
     picture: Option<String>,
     warnings: Vec<String>,
     earlier: Vec<String>,
-    fault: Option<&'a str>,
+    attempt: Attempt<'a>,
     back: Option<String>,
+}
+
+/// What was sent and could not be taken: the page comes again with it, so that nothing has to be written twice.
+#[derive(Debug, Clone, Copy, Default)]
+struct Attempt<'a> {
+    fault: Option<&'a str>,
+    /// By the name of its button.
+    decision: &'a str,
+    comment: &'a str,
+}
+
+impl<'a> Attempt<'a> {
+    fn of(form: &'a HashMap<String, String>, fault: &'a str) -> Self {
+        let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
+        Self { fault: Some(fault), decision: field("decision"), comment: field("comment") }
+    }
 }
 
 #[derive(Template)]
@@ -246,7 +262,7 @@ impl Approval {
         );
         async {
             match request.http_method.as_str() {
-                "GET" | "HEAD" => self.show(&link, &request, 200, None).await,
+                "GET" | "HEAD" => self.show(&link, &request, 200, Attempt::default()).await,
                 "POST" => self.post(&link, &request).await,
                 _ => message(405, "Not possible", "Open the link from the mail again.", None),
             }
@@ -283,11 +299,11 @@ impl Approval {
     }
 
     /// The page as things stand; with the form only while a decision counts.
-    async fn show(&self, link: &Link, request: &Request, status: u16, fault: Option<&str>) -> Response {
+    async fn show(&self, link: &Link, request: &Request, status: u16, attempt: Attempt<'_>) -> Response {
         let back = back_of(link, request);
         let (step, expense) = match self.behind(link).await {
             Ok(Behind::Asked { step, expense, .. }) => (step, expense),
-            Ok(Behind::Decided { step, expense }) => return disown::page(&step, &expense, fault),
+            Ok(Behind::Decided { step, expense }) => return disown::page(&step, &expense, attempt.fault),
             Ok(Behind::Reassigned) => return message(200, REASSIGNED.0, REASSIGNED.1, back),
             Ok(Behind::Unknown) => return unknown(),
             Err(error) => return unavailable(&error),
@@ -322,7 +338,7 @@ impl Approval {
             picture: self.picture(&expense).await,
             warnings,
             earlier,
-            fault,
+            attempt,
             back,
         };
         html(status, &page)
@@ -351,7 +367,7 @@ impl Approval {
         }
         let decision = match decision_of(&form) {
             Ok(decision) => decision,
-            Err(fault) => return self.show(link, request, 422, Some(fault)).await,
+            Err(fault) => return self.show(link, request, 422, Attempt::of(&form, fault)).await,
         };
         let back = back_of(link, request);
         match self.decide_by_link(link, &decision, request).await {
@@ -370,7 +386,7 @@ impl Approval {
             Ok(Decided::Over { title, text, expired }) => message(if expired { 410 } else { 409 }, title, text, back),
             Ok(Decided::Unknown) => unknown(),
             Ok(Decided::Own) => message(403, "Not possible", "No one decides on their own expense.", back),
-            Ok(Decided::Refused) => self.show(link, request, 409, None).await,
+            Ok(Decided::Refused) => self.show(link, request, 409, Attempt::default()).await,
             Ok(Decided::Failed) => {
                 message(500, "Something went wrong", "Nothing was changed. The fault was recorded.", back)
             }
@@ -503,7 +519,7 @@ mod tests {
             picture: None,
             warnings: vec!["<script>".to_owned()],
             earlier: vec!["<script>".to_owned()],
-            fault: None,
+            attempt: Attempt { fault: Some("<script>"), decision: "reject", comment: "</textarea><script>" },
             back: None,
         };
         let body = html(200, &page).body;

@@ -315,6 +315,8 @@ impl Approval {
         let mut races = 0;
         loop {
             let now = Timestamp::now();
+            // Before the step: once the submission has ended, the step says how.
+            let expense = self.waiting(submission).await?;
             // The time ran out before the step was written.
             let Some(record) = self.store.step(submission, step).await? else {
                 return self.choose(submission, cause).await;
@@ -322,7 +324,7 @@ impl Approval {
             if StepEnd::of(&record).is_some() {
                 return Ok(Standing::of(&record, now));
             }
-            let Some(expense) = self.waiting(submission).await? else {
+            let Some(expense) = expense else {
                 return Ok(Standing::Ended { outcome: StepEnd::Closed });
             };
             let is_over = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);

@@ -95,9 +95,8 @@ pub async fn suspects(store: &Store, state: &ExpenseState) -> Result<Vec<Suspect
     let same_purchase = keys::same_purchase(state);
     let mine = state.split.as_ref().map_or(state.id, |split| split.of);
     let secret = if state.distinct_from.is_empty() { None } else { Some(secret(store).await?) };
-    let is_dismissed = |other| {
-        secret.as_ref().is_some_and(|secret| state.distinct_from.contains(&digest(secret, state.id, other)))
-    };
+    let is_dismissed =
+        |other| secret.as_ref().is_some_and(|secret| state.distinct_from.contains(&digest(secret, state.id, other)));
     let mut found: Vec<Suspect> = Vec::new();
     for (kind, partition) in [(Kind::SameFile, same_file), (Kind::SamePurchase, same_purchase)] {
         let Some(partition) = partition else { continue };

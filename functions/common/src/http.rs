@@ -149,7 +149,8 @@ impl Request {
             return Err(Problem::invalid_fields(faults));
         }
         let body = self.body.trim();
-        let says_nothing = || serde_json::from_str::<serde_json::Map<String, Value>>(body).is_ok_and(|it| it.is_empty());
+        let says_nothing =
+            || serde_json::from_str::<serde_json::Map<String, Value>>(body).is_ok_and(|it| it.is_empty());
         if operation.body || body.is_empty() || says_nothing() {
             return Ok(());
         }
@@ -423,7 +424,7 @@ mod tests {
             (r#"{"parts": {}}"#, "parts", "expected a sequence"),
             (r#"{"parts": [], "name": null}"#, "name", "expected a string"),
             (r#"{}"#, "parts", "give a value"),
-            (r#"[1]"#, "parts[0]", "expected"),
+            (r#"[1]"#, "[0]", "expected"),
             (r#"7"#, "body", "expected"),
         ] {
             let problem = read(body).unwrap_err();

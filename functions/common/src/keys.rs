@@ -4,8 +4,8 @@
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use slipstream_domain::merchant;
 use slipstream_events::{
-    BatchId, Category, EventId, ExpenseId, ExpenseState, ExpenseStatus, ExportId, PersonId, ReceiptId, ReportId,
-    Role, Subject, SubjectType, SubmissionId,
+    BatchId, Category, EventId, ExpenseId, ExpenseState, ExpenseStatus, ExportId, PersonId, ReceiptId, ReportId, Role,
+    Subject, SubjectType, SubmissionId,
 };
 
 /// The partition key's attribute.

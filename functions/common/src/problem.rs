@@ -225,7 +225,11 @@ mod tests {
         let detail = |rejection: Rejection| Problem::from(rejection).detail;
         let not_allowed = |status, action| detail(Rejection::NotAllowed { status, action });
         for (status, action, says) in [
-            (ExpenseStatus::Submitted, Action::Edit, "An expense that is submitted cannot be edited. Withdraw it first."),
+            (
+                ExpenseStatus::Submitted,
+                Action::Edit,
+                "An expense that is submitted cannot be edited. Withdraw it first.",
+            ),
             (ExpenseStatus::Submitted, Action::Submit, "An expense that is submitted cannot be submitted."),
             (ExpenseStatus::Submitted, Action::Reimburse, "An expense that is submitted cannot be reimbursed."),
             (ExpenseStatus::Approved, Action::Edit, "An expense that is approved cannot be edited."),

@@ -57,8 +57,9 @@ pub async fn each<E: std::fmt::Display>(
         let source = record["eventSourceARN"].as_str().unwrap_or_default().to_owned();
         let receives = record["attributes"]["ApproximateReceiveCount"].as_str().and_then(|count| count.parse().ok());
         let span = tracing::info_span!("message", message.id = id);
-        if let Err(error) =
-            handle(Message { id: id.clone(), source, body, receives: receives.unwrap_or(1) }).instrument(span.clone()).await
+        if let Err(error) = handle(Message { id: id.clone(), source, body, receives: receives.unwrap_or(1) })
+            .instrument(span.clone())
+            .await
         {
             span.in_scope(|| tracing::warn!(%error, "to be tried again"));
             response.batch_item_failures.push(BatchItemFailure { item_identifier: id });

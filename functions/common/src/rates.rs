@@ -46,7 +46,8 @@ impl Store {
     /// [`StoreError`].
     pub async fn rates_on(&self, date: Date) -> Result<Option<DayRates>, StoreError> {
         let oldest = date.saturating_sub(MAX_RATE_AGE_DAYS.days());
-        let found = self.table.range(keys::RATES, &oldest.to_string(), &date.to_string(), Some(Take::Latest(1))).await?;
+        let found =
+            self.table.range(keys::RATES, &oldest.to_string(), &date.to_string(), Some(Take::Latest(1))).await?;
         Ok(found.into_iter().next())
     }
 

@@ -22,8 +22,8 @@ use slipstream_domain::{
     split::{self, Part},
 };
 use slipstream_events::{
-    Actor, Category, Currency, Drafted, DuplicatesDismissed, Event, EventType, ExpenseDetails, ExpenseId,
-    ExpenseState, ExpenseStatus, Metadata, Money, PaidBy, PersonId, ReceiptAttached, ReceiptId, ReceiptStatus,
+    Actor, Category, Currency, Drafted, DuplicatesDismissed, Event, EventType, ExpenseDetails, ExpenseId, ExpenseState,
+    ExpenseStatus, Metadata, Money, PaidBy, PersonId, ReceiptAttached, ReceiptId, ReceiptStatus,
 };
 use uuid::Uuid;
 
@@ -419,7 +419,8 @@ pub async fn history(store: &Store, caller: &PersonRecord, request: &Request) ->
         Actor::System { .. } => None,
     };
     let people: BTreeSet<PersonId> = events.iter().filter_map(actor).collect();
-    let people: Vec<PersonRecord> = store.table.batch_get(&people.into_iter().map(keys::person).collect::<Vec<_>>()).await?;
+    let people: Vec<PersonRecord> =
+        store.table.batch_get(&people.into_iter().map(keys::person).collect::<Vec<_>>()).await?;
     let names: HashMap<_, _> = people.iter().map(|person| (person.state.id, person.display_name())).collect();
     let last = events.last().map(|event| event.metadata.subject.version);
     let entry = |event: Event| {
@@ -448,7 +449,8 @@ fn cursor_after(version: u64) -> String {
 fn version_of(cursor: &str) -> Result<u64, Problem> {
     let text = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     let version = text.and_then(|text| text.parse().ok()).filter(|version| cursor_after(*version) == cursor);
-    version.ok_or_else(|| Problem::invalid("cursor", "use the next_cursor of an earlier page of this history, unchanged"))
+    version
+        .ok_or_else(|| Problem::invalid("cursor", "use the next_cursor of an earlier page of this history, unchanged"))
 }
 
 /// The details after a JSON merge patch (RFC 7396): members replace, `null` removes.

@@ -296,6 +296,9 @@ mod tests {
         let mut query = Query { request: &request, faults: Vec::new() };
         query.filters();
         let fields: Vec<String> = query.faults.into_iter().map(|fault| fault.field).collect();
-        assert_eq!(fields, ["category", "currency", "min_minor_units", "max_minor_units", "merchant", "paid_by", "report"]);
+        assert_eq!(
+            fields,
+            ["category", "currency", "min_minor_units", "max_minor_units", "merchant", "paid_by", "report"]
+        );
     }
 }

@@ -208,11 +208,14 @@ fn anonymous(before: &PersonRecord) -> PersonRecord {
             currency: None,
             locale: None,
             active: false,
+            mail_undeliverable: false,
         },
         email: nobodys_address(id),
         name: None,
         awaited_manager: None,
         roles_set_at: before.roles_set_at,
+        mail_undeliverable_since: None,
+        account_behind: before.account_behind,
     }
 }
 

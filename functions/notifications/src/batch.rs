@@ -16,9 +16,7 @@ use slipstream_common::{
     table::{Condition, IndexQuery, StoreError, Transaction, text, text_set},
     warnings::warnings,
 };
-use slipstream_events::{
-    BatchId, EventBody, ExpenseState, ExpenseStatus, PersonId, ReassignmentReason, SubmissionId,
-};
+use slipstream_events::{BatchId, EventBody, ExpenseState, ExpenseStatus, PersonId, ReassignmentReason, SubmissionId};
 
 use crate::{
     CONSUMER, LEASE, Notifications, NotifyError,
@@ -188,11 +186,7 @@ impl Notifications {
     }
 
     /// The mail that asks for what waits of a batch, with a link that works from now on; none if nothing does.
-    async fn request(
-        &self,
-        batch: &BatchRecord,
-        only_new: bool,
-    ) -> Result<Option<(PersonRecord, Mail)>, NotifyError> {
+    async fn request(&self, batch: &BatchRecord, only_new: bool) -> Result<Option<(PersonRecord, Mail)>, NotifyError> {
         let approver = batch.nudge.person;
         let waits = |one: &Covered| {
             one.step.status == StepStatus::Pending

@@ -36,9 +36,7 @@ use slipstream_common::{
     store::{ChangeError, Store},
     table::{StoreError, Table},
 };
-use slipstream_events::{
-    Event, EventBody, ExpenseState, ExpenseStatus, PersonId, ReceiptFailed, Role,
-};
+use slipstream_events::{Event, EventBody, ExpenseState, ExpenseStatus, PersonId, ReceiptFailed, Role};
 use tracing::Instrument as _;
 
 use batch::step_id;
@@ -134,8 +132,10 @@ impl Notifications {
         let about_owner = async || self.once(event, CONSUMER, holder, async || self.mail_of(event, holder).await).await;
         match &event.data {
             EventBody::BudgetThresholdReached(threshold) => {
-                self.tell_finance(&Mail::budget(threshold), holder, |consumer| keys::guard(consumer, &event.metadata.id))
-                    .await
+                self.tell_finance(&Mail::budget(threshold), holder, |consumer| {
+                    keys::guard(consumer, &event.metadata.id)
+                })
+                .await
             }
             // Guarded by report and approver, not by the event: the sweeper publishes it again when it is overdue.
             EventBody::ReportSubmitted(data) => {
@@ -220,12 +220,7 @@ impl Notifications {
 
     /// Tells everyone in finance, each under a guard of their own: a mail that fails keeps none from the others, and its
     /// repetition does not repeat theirs. `guard` gives the guard's key for a consumer's name.
-    async fn tell_finance(
-        &self,
-        mail: &Mail,
-        holder: &str,
-        guard: impl Fn(&str) -> Key,
-    ) -> Result<(), NotifyError> {
+    async fn tell_finance(&self, mail: &Mail, holder: &str, guard: impl Fn(&str) -> Key) -> Result<(), NotifyError> {
         let finance = self.store.people_with(Role::Finance).await?;
         let mut outcome = Ok(());
         for person in finance.into_iter().filter(|person| person.state.active) {

@@ -426,7 +426,7 @@ impl Receipts {
 
     /// Everything that was made out on the receipt, each field with its candidates.
     async fn reading(&self, caller: &PersonRecord, request: &Request) -> Result<Response, Problem> {
-        let record = visible_receipt(&self.store, caller, request.path("receipt_id", "receipt")?).await?;
+        let (record, _) = visible::receipt(&self.store, caller, request.path("receipt_id", "receipt")?).await?;
         if record.state.status != ReceiptStatus::Read {
             return Err(Problem::not_found("reading"));
         }

@@ -34,8 +34,11 @@ fn pause(grace: SignedDuration, restarts: u32) -> SignedDuration {
 }
 
 impl Sweeper {
-    /// Lets executions go on whose step ended before `before`.
-    pub(crate) async fn resume(&self, before: Timestamp) -> Result<usize, SweepError> {
+    /// Lets executions go on whose step ended before `before`; how many.
+    ///
+    /// # Errors
+    /// [`SweepError`], after all were tried.
+    pub async fn resume(&self, before: Timestamp) -> Result<usize, SweepError> {
         let steps: Vec<StepRecord> = self.store.table.query_all(&waiting_since(Open::Resumption, before)).await?;
         let mut tally = Tally::default();
         for step in steps {
@@ -63,8 +66,11 @@ impl Sweeper {
     }
 
     /// Has steps ask whoever is responsible by now: profiles change while they wait, and days begin and end. Decisions
-    /// look, too; this is for steps that nobody decides.
-    pub(crate) async fn reassign(&self, before: Timestamp) -> Result<usize, SweepError> {
+    /// look, too; this is for steps that nobody decides. How many.
+    ///
+    /// # Errors
+    /// [`SweepError`], after all were tried.
+    pub async fn reassign(&self, before: Timestamp) -> Result<usize, SweepError> {
         let waiting: Vec<ExpenseState> = self.store.table.query_all(&waiting_since(Open::Submission, before)).await?;
         let mut people = People::new(&self.store, Timestamp::now());
         let mut tally = Tally::default();

@@ -59,23 +59,32 @@ pub struct Sweeper {
 
 /// Why a part of the sweep did not come to its end; the next sweep does it again.
 #[derive(Debug, thiserror::Error)]
-enum SweepError {
+pub enum SweepError {
+    /// The table.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A change that the rules or the table did not allow.
     #[error(transparent)]
     Change(#[from] ChangeError),
+    /// Step Functions.
     #[error(transparent)]
     Execution(#[from] ExecutionError),
+    /// There is no event to start an approval with.
     #[error("the event of a submission is not in the table")]
     NoSubmission,
+    /// An event that this code does not know.
     #[error("an event in the table cannot be read: {0}")]
     Event(#[from] slipstream_events::EventError),
+    /// What an execution is started with.
     #[error("an execution's input cannot be written: {0}")]
     Json(#[from] serde_json::Error),
+    /// Another service.
     #[error("{0} does not answer: {1}")]
     Unavailable(&'static str, String),
+    /// The bus took some entries and not others.
     #[error("{0} entries were refused by the bus")]
     Refused(usize),
+    /// Some of several things failed, each told by itself.
     #[error("{0} of them failed and are tried again by the next sweep")]
     Some(usize),
 }
@@ -137,7 +146,14 @@ impl Sweeper {
     /// # Errors
     /// [`SettingsError`] names what is missing.
     pub fn from_env(sdk: &SdkConfig) -> Result<Self, SettingsError> {
-        let mut settings = Settings::new();
+        Self::new(sdk, Settings::new())
+    }
+
+    /// By these settings.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names what is missing.
+    pub fn new(sdk: &SdkConfig, mut settings: Settings) -> Result<Self, SettingsError> {
         let table = settings.text("TABLE_NAME");
         let projections = settings.text("PROJECTIONS_TABLE_NAME");
         let grace: i64 = settings.parsed("SWEEP_GRACE_SECONDS", "a number of seconds", 0);

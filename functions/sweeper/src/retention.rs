@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use slipstream_common::{
     keys::{self, Index},
     records::EventRecord,
-    table::{Condition, IndexQuery, Item, StoreError, Transaction, item, number},
+    table::{Condition, IndexQuery, Item, StoreError, Take, Transaction, item, number},
 };
 use slipstream_events::{ExpenseId, ExpenseStatus, ReceiptId, ReportId, SubjectType, SubmissionId};
 
@@ -88,7 +88,8 @@ impl Sweeper {
     /// Erases the subject whose partition it is, if it has outlived the term; whether it did.
     async fn expire_subject(&self, pk: &str, kept_from: Date) -> Result<bool, SweepError> {
         let until = format!("{}~", keys::EVENT_PREFIX);
-        let latest = self.store.table.range::<EventRecord>(pk, keys::EVENT_PREFIX, &until, Some(1)).await?;
+        let latest =
+            self.store.table.range::<EventRecord>(pk, keys::EVENT_PREFIX, &until, Some(Take::Latest(1))).await?;
         let Some(latest) = latest.first().filter(|event| day_of(event.occurred_at) < kept_from) else {
             return Ok(false);
         };

@@ -186,14 +186,16 @@ fn main() {
     }
     let url = &world.stub.url;
     let bare = (timed(url, BARE, &Value::Null), instructions(url, BARE, &Value::Null));
-    println!("{EXPENSES} expenses; each request after the one before. Beside each figure: how many bare GetItems it is.\n");
+    println!(
+        "{EXPENSES} expenses; each request after the one before. Beside each figure: how many bare GetItems it is.\n"
+    );
     println!("| Request | Calls | Requests/s | Median µs | p99 µs | Instructions |");
     println!("| --- | --- | --- | --- | --- | --- |");
     let row = |name: &str, calls: usize, times: &Times, instructions: Option<f64>| {
         let beside = |value: f64, bare: f64| format!("{value:.0} ({:.1})", value / bare);
-        let counted = instructions.zip(bare.1).map_or("–".to_owned(), |(count, bare)| {
-            format!("{:.2} million ({:.1})", count / 1e6, count / bare)
-        });
+        let counted = instructions
+            .zip(bare.1)
+            .map_or("–".to_owned(), |(count, bare)| format!("{:.2} million ({:.1})", count / 1e6, count / bare));
         println!(
             "| {name} | {calls} | {:.0} | {} | {} | {counted} |",
             1.0 / times.mean,

@@ -1,5 +1,5 @@
 //! As much of DynamoDB's expressions as the functions behind the API write: comparisons, `attribute_exists`,
-//! `attribute_not_exists` and `begins_with`, joined by `AND` and `OR`; `BETWEEN` in key conditions; `SET` and `REMOVE`.
+//! `attribute_not_exists`, `begins_with` and `contains`, joined by `AND` and `OR`; `BETWEEN` in key conditions; `SET` and `REMOVE`.
 
 use serde_json::Value;
 
@@ -55,6 +55,15 @@ fn compare(one: &Value, other: &Value) -> Option<std::cmp::Ordering> {
     Some(number(one)?.cmp(&number(other)?))
 }
 
+/// Whether a text, a set of texts or a list has `part` in it.
+fn contains(whole: Option<&Value>, part: &Value) -> bool {
+    let Some(whole) = whole else { return false };
+    let text = whole["S"].as_str().zip(part["S"].as_str()).is_some_and(|(whole, part)| whole.contains(part));
+    let in_set = whole["SS"].as_array().is_some_and(|members| members.contains(&part["S"]));
+    let in_list = whole["L"].as_array().is_some_and(|members| members.contains(part));
+    text || in_set || in_list
+}
+
 /// Whether a condition holds of an item, or of there being none.
 ///
 /// # Errors
@@ -100,6 +109,7 @@ fn term_holds(term: &str, given: Given<'_>, item: Option<&Item>) -> Result<bool,
                 let value = given.attribute(item, path)?;
                 Ok(value.and_then(|value| value["S"].as_str()).is_some_and(|text| text.starts_with(prefix)))
             }
+            ("contains", [path, part]) => Ok(contains(given.attribute(item, path)?, given.value(part)?)),
             _ => Err(refuse()),
         };
     }
@@ -160,9 +170,10 @@ mod tests {
 
     #[test]
     fn conditions_are_judged() {
-        let item = json!({"version": {"N": "10"}, "sk": {"S": "b"}, "lease": {"M": {"holder": {"S": "me"}}}});
+        let item = json!({"version": {"N": "10"}, "sk": {"S": "b"}, "lease": {"M": {"holder": {"S": "me"}}},
+            "set": {"SS": ["a", "b"]}, "list": {"L": [{"S": "b"}, {"S": "a"}]}});
         let request = json!({
-            "ExpressionAttributeNames": {"#v": "version", "#sk": "sk", "#l": "lease", "#h": "holder", "#no": "no"},
+            "ExpressionAttributeNames": {"#v": "version", "#sk": "sk", "#l": "lease", "#h": "holder", "#no": "no", "#set": "set", "#list": "list"},
             "ExpressionAttributeValues": {":v": {"N": "10"}, ":w": {"N": "9"}, ":a": {"S": "a"}, ":c": {"S": "c"}, ":me": {"S": "me"}},
         });
         let judge = |condition: &str| holds(condition, Given::of(&request), item.as_object());
@@ -174,10 +185,19 @@ mod tests {
             "#l.#h = :me",
             "attribute_exists(#no) OR #v >= :w",
             "begins_with(#l.#h, :me)",
+            "contains(#set, :a) AND contains(#list, :a) AND contains(#l.#h, :me)",
         ] {
             assert_eq!(judge(condition), Ok(true), "{condition}");
         }
-        for condition in ["#v = :w", "#no = :v", "#sk BETWEEN :c AND :a", "attribute_exists(#no) AND #v = :v"] {
+        for condition in [
+            "#v = :w",
+            "#no = :v",
+            "#sk BETWEEN :c AND :a",
+            "attribute_exists(#no) AND #v = :v",
+            "contains(#set, :c)",
+            "contains(#list, :c)",
+            "contains(#no, :a)",
+        ] {
             assert_eq!(judge(condition), Ok(false), "{condition}");
         }
         for condition in ["size(#v) > :w", "#v = :missing", "NOT #v = :v", "#missing = :v"] {

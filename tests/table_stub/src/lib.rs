@@ -10,7 +10,8 @@
 //!
 //! It knows nothing of Slipstream but the names of the keys: `PK`, `SK` and `GSI1PK` to `GSI4SK`.
 //!
-//! To test: `cargo test -p slipstream-table-stub`; its tests are those of the costs of requests, too.
+//! To test: `cargo test -p slipstream-table-stub`; its tests are those of the costs of requests (`costs`) and of the
+//! races of approvals (`approvals`), too.
 
 mod expression;
 mod server;
@@ -24,8 +25,11 @@ use std::{
 };
 
 use anyhow::Result;
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig,
+};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use serde_json::{Map, Value};
 use tokio::{net::TcpListener, runtime::Runtime};
 
@@ -83,15 +87,7 @@ pub struct Fault {
 
 /// The SDK's configuration that leads to the stub at this address, of this or another process.
 pub fn sdk(url: &str) -> SdkConfig {
-    let credentials = Credentials::new("stub", "stub", None, None, "stub");
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .endpoint_url(url)
-        .region(Region::from_static("eu-central-1"))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .retry_config(RetryConfig::disabled())
-        .build()
+    configuration(url, aws_smithy_http_client::Builder::new().build_http())
 }
 
 impl Stub {
@@ -115,9 +111,32 @@ impl Stub {
         Ok(Self { url, state, runtime: Some(runtime) })
     }
 
+    /// One that nothing listens for: whoever carries the calls to it calls [`Stub::answer`].
+    pub fn detached() -> Self {
+        Self { url: NOWHERE.to_owned(), state: Arc::default(), runtime: None }
+    }
+
+    /// Another one with the same items, detached.
+    pub fn copy(&self) -> Self {
+        let copy = Self::detached();
+        copy.lock().table = self.lock().table.clone();
+        copy
+    }
+
+    /// Does what a call to `target` asks, such as `DynamoDB_20120810.GetItem`; the HTTP status and the document to
+    /// answer.
+    pub fn answer(&self, target: &str, body: &[u8]) -> (u16, Value) {
+        self.lock().answer(target, body)
+    }
+
     /// The SDK's configuration that leads here.
     pub fn sdk(&self) -> SdkConfig {
         sdk(&self.url)
+    }
+
+    /// The SDK's configuration that has `http` carry every call, whichever service it is for.
+    pub fn sdk_by(http: SharedHttpClient) -> SdkConfig {
+        configuration(NOWHERE, http)
     }
 
     /// Puts an item, unasked and unrecorded.
@@ -153,6 +172,22 @@ impl Stub {
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Where nothing listens.
+const NOWHERE: &str = "http://nowhere.invalid";
+
+fn configuration(url: &str, http: SharedHttpClient) -> SdkConfig {
+    let credentials = Credentials::new("stub", "stub", None, None, "stub");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(url)
+        .region(Region::from_static("eu-central-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(http)
+        .retry_config(RetryConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .build()
 }
 
 impl Drop for Stub {

@@ -51,35 +51,16 @@ async fn object(Extract(state): Extract<Arc<Mutex<State>>>, Path(path): Path<Str
 
 async fn answer(Extract(state): Extract<Arc<Mutex<State>>>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-    let operation = target.rsplit('.').next().unwrap_or_default();
-    let request: Value = serde_json::from_slice(&body).unwrap_or_default();
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
     let fault = state.due_fault();
     if fault.is_some_and(|fault| !fault.has_effect) {
         return unanswered();
     }
-    let answer = match operation {
-        "GetItem" => state.get(&request),
-        "BatchGetItem" => state.batch_get(&request),
-        "Query" => state.query(&request),
-        "TransactWriteItems" => state.transact(&request),
-        other => Err(format!("the stub does not know the operation {other}")),
-    };
-    if fault.is_some() {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    }
-    let answer = answer.unwrap_or_else(|refusal| Answer::Error("ValidationException", json!({ "message": refusal })));
-    let (status, document) = match answer {
-        Answer::Done(document) => (StatusCode::OK, document),
-        Answer::Error(name, mut document) => {
-            document["__type"] = format!("com.amazonaws.dynamodb.v20120810#{name}").into();
-            (StatusCode::BAD_REQUEST, document)
-        }
-    };
+    let (status, document) = state.answer(target, &body);
     if fault.is_some() {
         return unanswered();
     }
-    respond(status, &document)
+    respond(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), &document)
 }
 
 fn respond(status: StatusCode, document: &Value) -> Response {
@@ -104,6 +85,26 @@ impl State {
             Some(left) => {
                 fault.after = left;
                 None
+            }
+        }
+    }
+
+    /// Does what `target` says, such as `DynamoDB_20120810.GetItem`; the HTTP status and the document to answer.
+    pub fn answer(&mut self, target: &str, body: &[u8]) -> (u16, Value) {
+        let operation = target.rsplit('.').next().unwrap_or_default();
+        let request: Value = serde_json::from_slice(body).unwrap_or_default();
+        let answer = match operation {
+            "GetItem" => self.get(&request),
+            "BatchGetItem" => self.batch_get(&request),
+            "Query" => self.query(&request),
+            "TransactWriteItems" => self.transact(&request),
+            other => Err(format!("the stub does not know the operation {other}")),
+        };
+        match answer.unwrap_or_else(|refusal| Answer::Error("ValidationException", json!({ "message": refusal }))) {
+            Answer::Done(document) => (200, document),
+            Answer::Error(name, mut document) => {
+                document["__type"] = format!("com.amazonaws.dynamodb.v20120810#{name}").into();
+                (400, document)
             }
         }
     }
@@ -252,8 +253,11 @@ fn within_limits(key: &(String, String), item: &Item) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The partition, and the least and the most sort key, of a key condition.
-fn key_condition(request: &Value, index: Option<usize>) -> Result<(String, (Option<String>, Option<String>)), Refusal> {
+/// The least and the most of sort keys, where they are limited.
+type SortKeys = (Option<String>, Option<String>);
+
+/// The partition, and the sort keys, of a key condition.
+fn key_condition(request: &Value, index: Option<usize>) -> Result<(String, SortKeys), Refusal> {
     let condition = request["KeyConditionExpression"].as_str().ok_or("there is no key condition")?;
     let refuse = || format!("the stub does not know the key condition `{condition}`");
     let (pk, sk) = match index.and_then(|index| INDEXES.get(index)) {

@@ -21,7 +21,7 @@ pub const INDEXES: [&str; 4] = ["GSI1", "GSI2", "GSI3", "GSI4"];
 const OWN: usize = INDEXES.len();
 
 /// One table with its indexes.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Table {
     items: BTreeMap<(String, String), Item>,
     /// Of each index, and of the table itself.

@@ -151,7 +151,8 @@ pub(crate) async fn run(slip: &Slip, export: Export) -> Outcome {
 fn check(export: &Export) -> Outcome {
     let dated = export.from.is_some() || export.until.is_some();
     if export.kind == Kind::PersonalData {
-        let others = [(dated, "--from and --until"), (export.company, "--company"), (!export.statuses.is_empty(), "--status")];
+        let others =
+            [(dated, "--from and --until"), (export.company, "--company"), (!export.statuses.is_empty(), "--status")];
         return match others.iter().find(|(given, _)| *given) {
             Some((_, name)) => Err(Failure::usage(format!("personal data are exported whole: leave out {name}"))),
             None => Ok(()),

@@ -71,9 +71,6 @@ pub(crate) async fn me(slip: &Slip, me: Me) -> Outcome {
     let mut body = Map::new();
     insert(&mut body, "name", set.name);
     insert(&mut body, "locale", set.locale);
-    if set.mail_arrives {
-        body.insert("mail_undeliverable".to_owned(), false.into());
-    }
     insert(&mut body, "currency", set.currency.map(|code| code.to_ascii_uppercase()));
     if let Some(delegate) = &set.delegate {
         let delegate = resolve(&api, delegate).await?;
@@ -247,6 +244,9 @@ async fn set(slip: &Slip, set: Set) -> Outcome {
         body.insert("manager".to_owned(), Value::Null);
     }
     body.extend(set.active.map(|active| ("active".to_owned(), active.into())));
+    if set.mail_arrives {
+        body.insert("mail_undeliverable".to_owned(), false.into());
+    }
     insert(&mut body, "currency", set.currency.map(|code| code.to_ascii_uppercase()));
     insert(&mut body, "locale", set.locale);
     if set.no_roles || !set.roles.is_empty() {

@@ -116,11 +116,8 @@ pub(crate) async fn login(slip: &Slip, login: Login) -> Outcome {
         None if can_ask() && !login.password_stdin => ask("Mail address: ")?,
         None => return Err(Failure::usage("who signs in? slip login ADDRESS")),
     };
-    let password = if login.password_stdin {
-        password_from_stdin()?
-    } else {
-        ask_password(&format!("Password of {email}: "))?
-    };
+    let password =
+        if login.password_stdin { password_from_stdin()? } else { ask_password(&format!("Password of {email}: "))? };
     let http = Http::new()?;
     let cognito = Cognito { http: &http, service: &service };
     let mut step = cognito.sign_in(&email, &password).await?;

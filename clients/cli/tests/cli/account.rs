@@ -12,11 +12,7 @@ async fn a_sign_up_in_two_steps() {
     let server = Server::start(|_| json_answer(200, &json!({}))).await;
     let home = Home::empty(&server);
     let run = home
-        .slip_with(
-            &["sign-up", "emma@example.com", "--name", "Emma", "--password-stdin"],
-            &[],
-            "Password-12345\n",
-        )
+        .slip_with(&["sign-up", "emma@example.com", "--name", "Emma", "--password-stdin"], &[], "Password-12345\n")
         .await;
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(run.stderr.contains("slip sign-up emma@example.com --code CODE"), "{}", run.stderr);

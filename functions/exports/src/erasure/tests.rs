@@ -13,7 +13,7 @@ use slipstream_events::{
     Actor, Category, Cause, Drafted, EventBody, ExpenseDetails, MediaType, Money, ReceiptAnnounced, ReceiptState,
     ReportCreated, ReportId, ReportState,
 };
-use slipstream_table_stub::{Stub, TABLE};
+use slipstream_table_stub::{Fault, Stub, TABLE};
 
 use super::*;
 use crate::{
@@ -208,7 +208,7 @@ impl World {
         let deadline = began + SignedDuration::from_mins(10);
         let shift =
             Shift { holder: uuid::Uuid::new_v4().to_string(), deadline, budget: SignedDuration::from_mins(5), began };
-        let message = Message { id: "m".to_owned(), body: String::new(), receives: 1 };
+        let message = Message { id: "m".to_owned(), source: String::new(), body: String::new(), receives: 1 };
         go_on(&self.worker, TERMS, id(EMMA), &message, &shift).await
     }
 
@@ -303,7 +303,7 @@ async fn an_erasure_may_die_at_any_call() {
         for has_effect in [false, true] {
             let world = World::like(&before);
             if in_the_table {
-                world.stub.fail(at, has_effect);
+                world.stub.fail(Fault { after: at, has_effect });
             } else {
                 world.services.fail(at, has_effect);
             }
@@ -376,7 +376,7 @@ async fn while_a_ticket_is_good_nothing_is_erased_but_the_account() {
     let now = Timestamp::now();
     let deadline = now + SignedDuration::from_mins(5);
     let shift = Shift { holder: "h".to_owned(), deadline, budget: SignedDuration::from_mins(3), began: now };
-    let message = Message { id: "m".to_owned(), body: String::new(), receives: 1 };
+    let message = Message { id: "m".to_owned(), source: String::new(), body: String::new(), receives: 1 };
     go_on(&world.worker, TERMS, id(EMMA), &message, &shift).await.unwrap();
     assert_eq!((world.keys(), world.services.objects()), (items, objects));
     assert_eq!(world.services.deleted_accounts().len(), 1);

@@ -12,9 +12,9 @@ use slipstream_common::{
 use slipstream_domain::expense::{Command, Decision};
 use slipstream_events::{
     Actor, Category, Cause, Drafted, EventBody, ExpenseDetails, MediaType, Money, ReceiptAnnounced, ReceiptState,
-    ReceiptStatus, ReportCreated, ReportState,
+    ReceiptStatus, ReportCreated, ReportState, SecondLevel,
 };
-use slipstream_table_stub::{Stub, TABLE};
+use slipstream_table_stub::{Fault, Stub, TABLE};
 
 use super::*;
 
@@ -46,6 +46,7 @@ fn sweeper(stub: &Stub) -> Sweeper {
         state_machine: String::new(),
         receipt_queue: String::new(),
         exports_queue: String::new(),
+        notifications_queue: String::new(),
         bucket: String::new(),
         grace: SignedDuration::ZERO,
         retention_days: DAYS,
@@ -131,11 +132,19 @@ async fn submitted(store: &Store, expense: ExpenseId, number: u32, on: &str) {
         approver: id(APPROVER),
         status: StepStatus::Decided,
         due_at: at(on),
+        remind_at: None,
+        escalate_at: None,
+        levels: 1,
+        second_level: SecondLevel::Finance,
+        passed_over: vec![],
         task_token: "t".to_owned(),
         link_hashes: vec![],
+        former_link_hashes: vec![],
+        disown_hashes: vec![],
         outcome: None,
         decided_by: None,
         decided_at: None,
+        disowned_at: None,
     };
     let claim = ClaimRecord { execution: "e".to_owned(), restarts: 0, restarted_at: None };
     store.table.put(&keys::step(submission, 1), step.to_item().unwrap()).await.unwrap();
@@ -144,7 +153,7 @@ async fn submitted(store: &Store, expense: ExpenseId, number: u32, on: &str) {
 
 async fn approved(store: &Store, expense: ExpenseId, submission: u32, on: &str) {
     let decision = Decision::Approve { comment: None };
-    let decide = Command::Decide { submission, step: 1, by: id(APPROVER), decision };
+    let decide = Command::Decide { submission, step: 1, by: id(APPROVER), decision, more_to_ask: false };
     store.change_expense(expense, &cause(on), &decide).await.unwrap();
 }
 
@@ -226,7 +235,7 @@ async fn a_sweep_may_die_at_any_call() {
             let stub = Stub::start().unwrap();
             before.items().into_iter().for_each(|item| stub.put(item));
             let sweeper = sweeper(&stub);
-            stub.fail(at, has_effect);
+            stub.fail(Fault { after: at, has_effect });
             let died = sweeper.expire(today()).await;
             assert!(died.is_err(), "call {at} was to fail");
             sweeper.expire(today()).await.unwrap();

@@ -23,7 +23,11 @@ fn census(world: &World) -> (BTreeMap<String, usize>, Vec<(String, u64)>) {
 }
 
 /// Does what comes before, then the act with the fault, then the act again. Whether the fault happened, and the census.
-async fn with_fault(before: &[Act], act: Act, fault: Option<Fault>) -> (bool, (BTreeMap<String, usize>, Vec<(String, u64)>)) {
+async fn with_fault(
+    before: &[Act],
+    act: Act,
+    fault: Option<Fault>,
+) -> (bool, (BTreeMap<String, usize>, Vec<(String, u64)>)) {
     let (world, expenses, receipts) = furnished().await;
     for earlier in before {
         let status = earlier.done(&world, &expenses, &receipts, &[]).await;

@@ -72,7 +72,15 @@ const CASES: &[Case] = &[
         FINANCE,
         "/finance/expenses",
         &[("status", "rejected"), ("from", "2025-01-01"), ("until", "2026-10-31")],
-        &["GetItem!", "Query GSI4/25", "Query GSI4/25", "Query GSI4/25", "Query GSI4/25", "Query GSI4/25", "Query GSI4/25"],
+        &[
+            "GetItem!",
+            "Query GSI4/25",
+            "Query GSI4/25",
+            "Query GSI4/25",
+            "Query GSI4/25",
+            "Query GSI4/25",
+            "Query GSI4/25",
+        ],
         4.0,
     ),
     case(EMPLOYEE, "/expenses/{expense_id}", &[], &["GetItem!", "GetItem!", "Query!/20", "GetItem!"], 4.0),
@@ -102,7 +110,13 @@ const CASES: &[Case] = &[
     case(EMPLOYEE, "/policy/versions/{version}", &[], &["GetItem!", "GetItem!"], 2.0),
     case(EMPLOYEE, "/exchange-rates", &[("date", DATE)], &["GetItem!", "Query!/1"], 2.0),
     case(FINANCE, "/budgets", &[], &["GetItem!", "Query!", "Query!"], 3.0),
-    case(FINANCE, "/spend", &[("scope", "company"), ("from", "2026-01"), ("until", "2026-12")], &["GetItem!", "Query!"], 12.0),
+    case(
+        FINANCE,
+        "/spend",
+        &[("scope", "company"), ("from", "2026-01"), ("until", "2026-12")],
+        &["GetItem!", "Query!"],
+        12.0,
+    ),
 ];
 
 /// Puts `count` more of everything into the table that lists go over; what the sums and the policy hold grows with
@@ -145,7 +159,10 @@ async fn costs(count: usize) -> Vec<(f64, usize)> {
             (told(&asked), read_units(&asked), asked.iter().map(|asked| asked.items).sum::<usize>());
         if response.status_code != 200 || told != *expected || units > *most_units || items > 310 {
             let status = response.status_code;
-            wrong.push(format!("{path} {query:?}: {status}, {told:?}, {units} units, {items} items: {:.200}", response.body));
+            wrong.push(format!(
+                "{path} {query:?}: {status}, {told:?}, {units} units, {items} items: {:.200}",
+                response.body
+            ));
         }
         costs.push((units, items));
     }
