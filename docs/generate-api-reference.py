@@ -57,6 +57,10 @@ def limits(schema):
         found.append(f"{schema.get('minimum', '…')} to {schema.get('maximum', '…')}")
     if "minLength" in schema or "maxLength" in schema:
         found.append(f"{schema.get('minLength', 0)} to {schema.get('maxLength', '…')} characters")
+    if "minItems" in schema or "maxItems" in schema:
+        found.append(f"{schema.get('minItems', 0)} to {schema.get('maxItems', '…')} entries")
+    if schema.get("x-nullable"):
+        found.append("or null")
     if "pattern" in schema:
         found.append(f"`{schema['pattern']}`".replace("|", "\\|"))
     if "default" in schema:
@@ -100,6 +104,8 @@ def operation(path, method, described):
     yield "| --- | --- | --- |"
     for status, answer in described["responses"].items():
         body = "problem" if PROBLEM in answer.get("content", {}) else content(answer)
+        headers = ", ".join(f"`{name}`" for name in answer.get("headers", {}))
+        body += f" with {headers}" if headers else ""
         yield f"| {status} | {line(answer['description'])} | {body} |"
     yield ""
 

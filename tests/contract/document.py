@@ -8,6 +8,7 @@ API Gateway takes part of OpenAPI only. What it refuses stands there in another 
 - the `Authorization` header is the ID token's (an authorizer of the gateway's own kind to it).
 
     python document.py ../../infrastructure/openapi.yaml > contract.json
+    python document.py --as-it-is ../../infrastructure/openapi.yaml      # with all of that, as JSON
 """
 
 import json
@@ -32,10 +33,7 @@ def plain(value):
     return bare
 
 
-def contract(path):
-    with open(path, encoding="utf-8") as file:
-        return plain(yaml.safe_load(file))
-
-
 if __name__ == "__main__":
-    json.dump(contract(sys.argv[1]), sys.stdout)
+    with open(sys.argv[-1], encoding="utf-8") as file:
+        document = yaml.safe_load(file)
+    json.dump(document if "--as-it-is" in sys.argv else plain(document), sys.stdout)

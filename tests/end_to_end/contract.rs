@@ -23,14 +23,23 @@ async fn environment() -> Result<PathBuf> {
     python::environment(&checkout, "contract", REQUIREMENTS, &Progress::new(false)).await
 }
 
-/// The contract without what only API Gateway understands.
-pub async fn document(world: &Deployment) -> Result<Value> {
-    let checkout = Checkout::find().await?;
+/// The contract without what only API Gateway understands, as tools take it.
+pub async fn document() -> Result<Value> {
+    printed(&[]).await
+}
+
+/// The contract as it stands.
+pub async fn source() -> Result<Value> {
+    printed(&["--as-it-is"]).await
+}
+
+async fn printed(arguments: &[&str]) -> Result<Value> {
+    let root = Checkout::find().await?.root;
     let document = Command::new(environment().await?.join("bin/python"))
-        .arg(checkout.root.join("tests/contract/document.py"))
-        .arg(checkout.root.join("infrastructure/openapi.yaml"))
+        .arg(root.join("tests/contract/document.py"))
+        .args(arguments)
+        .arg(root.join("infrastructure/openapi.yaml"))
         .stderr(Stdio::inherit())
-        .current_dir(&world.run_dir)
         .output()
         .await?;
     serde_json::from_slice(&document.stdout).context("the contract cannot be read")
@@ -121,7 +130,7 @@ const FINANCE: &[&str] = &[
     "reimburseExpense",
 ];
 /// What takes the role administrator.
-const ADMINISTRATORS: &[&str] = &["erasePerson", "getPerson", "importPeople", "listPeople", "putPerson"];
+const ADMINISTRATORS: &[&str] = &["erasePerson", "getErasure", "getPerson", "importPeople", "listPeople", "putPerson"];
 
 /// Makes one of everything of an employee's, in every state that there is.
 async fn furnish(world: &Deployment, session: &Session) -> Result<Known> {
@@ -178,7 +187,7 @@ async fn conforms(
 ) -> Result<()> {
     let run_dir = world.run_dir.join(format!("contract-{caller}"));
     std::fs::create_dir_all(&run_dir)?;
-    let document = document(world).await?;
+    let document = document().await?;
     every_operation_is_listed(&document)?;
     let (contract, settings, told) =
         (run_dir.join("contract.json"), run_dir.join("settings.toml"), run_dir.join("told.har"));

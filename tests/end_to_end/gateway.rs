@@ -3,9 +3,9 @@
 use anyhow::{Context as _, Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
-use slipstream_local::{Deployment, client::Answer};
+use slipstream_local::{Deployment, client::Answer, wait};
 
-use crate::harness::{newcomer, problem};
+use crate::harness::{DEADLINE, newcomer, problem};
 
 /// An answer of the gateway: a problem document with the request's id, never to be kept, for the web client to read.
 fn is_the_gateways(answer: &Answer, status: u16, kind: &str) -> Result<()> {
@@ -26,8 +26,35 @@ pub async fn its_own_errors_are_problem_documents(world: &Deployment) -> Result<
     let nonsense = session.client.send(Method::GET, "/expenses", Some("nonsense"), None).await?;
     is_the_gateways(&nonsense, 401, "unauthenticated")?;
     is_the_gateways(&session.get("/no/such/thing").await?, 404, "not-found")?;
+    // A function has an end before the gateway has one.
+    let large = Value::String("x".repeat(1024 * 1024));
+    let answer = session.post("/expenses", &large).await?;
+    ensure!(answer.status == 413 && problem(&answer) == "too-large", "{} {}", answer.status, answer.body);
     let long = Value::String("x".repeat(10 * 1024 * 1024));
     is_the_gateways(&session.post("/expenses", &long).await?, 413, "too-large")?;
+    Ok(())
+}
+
+pub async fn who_asks_too_often_is_told_to_wait(world: &Deployment) -> Result<()> {
+    let session = newcomer(world).await?;
+    let (api, path) = (world.output("ApiId")?, "/~1policy/GET/throttling");
+    let limit = async |changes: &[String]| {
+        let mut arguments = vec!["apigateway", "update-stage", "--rest-api-id", api, "--stage-name", "v1"];
+        arguments.push("--patch-operations");
+        arguments.extend(changes.iter().map(String::as_str));
+        world.aws(&arguments).await
+    };
+    let set = |name: &str, value: u32| format!("op=replace,path={path}/{name},value={value}");
+    limit(&[set("rateLimit", 1), set("burstLimit", 1)]).await?;
+    let refused = wait::until("a refusal", DEADLINE, async || {
+        let answer = session.get("/policy").await?;
+        Ok((answer.status != 200).then_some(answer))
+    })
+    .await;
+    limit(&[set("rateLimit", 10_000), set("burstLimit", 5_000)]).await?;
+    let refused = refused?;
+    is_the_gateways(&refused, 429, "too-many-requests")?;
+    ensure!(refused.header("retry-after") == Some("1"), "{:?}", refused.headers);
     Ok(())
 }
 

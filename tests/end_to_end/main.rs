@@ -20,6 +20,7 @@ mod reading;
 mod receipts;
 mod reports;
 mod resilience;
+mod whole;
 
 use std::process::ExitCode;
 
@@ -107,6 +108,7 @@ fn main() -> ExitCode {
         exports::who_was_to_decide_may_be_erased,
         exports::what_has_outlived_the_legal_term_goes,
         gateway::its_own_errors_are_problem_documents,
+        gateway::who_asks_too_often_is_told_to_wait,
         gateway::only_the_web_client_may_read_across_origins,
         people::a_profile_is_ones_own_to_set,
         people::roles_hold_at_once_and_end_at_once,
@@ -123,6 +125,7 @@ fn main() -> ExitCode {
         resilience::a_replay_changes_nothing,
         matrix::nobody_learns_or_changes_what_is_not_theirs,
         matrix::an_idempotency_key_is_its_owners,
+        whole::the_contract_says_what_a_client_must_know,
         contract::holds_for_anonymous,
         contract::holds_for_an_employee,
         contract::holds_for_a_manager,

@@ -7,14 +7,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 use futures_util::future::{join_all, try_join_all};
 use reqwest::Url;
 use serde_json::json;
-use slipstream_local::{
-    Deployment, Mail, Session,
-    client::Answer,
-    demo::{is_request, request_link},
-    wait,
-};
+use slipstream_local::{Deployment, Mail, Session, client::Answer, wait};
 
-use crate::harness::{DEADLINE, draft, history, newcomer, sweep};
+use crate::harness::{DEADLINE, draft, history, newcomer, request, sweep};
 
 /// How many rounds there are unless the environment says otherwise.
 const ROUNDS: usize = 40;
@@ -116,12 +111,10 @@ pub async fn whatever_meets_ends_once(world: &Deployment) -> Result<()> {
     for first in (0..rounds).step_by(TOGETHER) {
         let numbers = first..rounds.min(first + TOGETHER);
         let ids = try_join_all(numbers.clone().map(|number| submitted(&employee, number))).await?;
-        let links = wait::until("the mails that ask for decisions", DEADLINE, async || {
-            let mails = world.mailbox().list().await?;
-            let link_of = |id: &String| mails.iter().filter(|mail| is_request(mail, id)).find_map(request_link);
-            Ok(ids.iter().map(link_of).collect::<Option<Vec<_>>>())
-        })
-        .await?;
+        let mut links = Vec::new();
+        for id in &ids {
+            links.push(request(world, id).await?.1);
+        }
         let racing = numbers.zip(ids.iter().zip(&links)).map(async |(number, (id, link))| {
             let (kind, acts) = KINDS[number % KINDS.len()];
             let outcome = round(&employee, &manager, id, &link.parse()?, acts).await?;

@@ -206,7 +206,7 @@ fn main() {
     row(BARE, 1, &bare.0, bare.1);
     for case in CASES {
         let names = case.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-        let named: Vec<_> = names.map(|name| things.named(name)).collect();
+        let named: Vec<_> = names.map(|name| things.named(case.caller, name)).collect();
         let event = event(case.caller, case.method, case.path, &named, case.query, &[], &(case.body)());
         let calls = runtime.block_on(calls(&world, &event));
         row(case.name, calls, &timed(url, case.name, &event), instructions(url, case.name, &event));
