@@ -66,11 +66,12 @@ pub async fn a_profile_is_ones_own_to_set(world: &Deployment) -> Result<()> {
         ),
         (json!({"locale": "german, please"}), "locale"),
         (json!({"name": " "}), "name"),
+        (json!({"currency": "XXL"}), "currency"),
     ] {
         let answer = session.put("/me", &body).await?;
         ensure!(answer.status == 422 && answer.body.contains(field), "{body}: {} {}", answer.status, answer.body);
     }
-    for body in [json!({"roles": ["finance"]}), json!({"manager": null}), json!({"currency": "XXL"})] {
+    for body in [json!({"roles": ["finance"]}), json!({"manager": null})] {
         ensure!(session.put("/me", &body).await?.status == 400, "{body}");
     }
     let cleared =
