@@ -8,10 +8,11 @@ use slipstream_local::{
     Deployment,
     compile::{self, Beside, Checkout},
     progress::Progress,
+    wait,
 };
 use tokio::{io::AsyncWriteExt, process::Command};
 
-use crate::harness::{DEADLINE, fixture, newcomer};
+use crate::harness::{DEADLINE, fixture, newcomer, request};
 
 /// Somebody at a terminal.
 struct Terminal {
@@ -106,7 +107,12 @@ pub async fn a_receipt_goes_its_way_from_the_command_line(world: &Deployment) ->
     let list = terminal.slip(&["--json", "list", "--status", "draft"]).await?.json()?;
     ensure!(list["expenses"].as_array().is_some_and(|list| list.len() == 1 && list[0]["id"] == *id), "{list}");
     let shown = terminal.slip(&["show", &id]).await?;
-    ensure!(shown.stdout.contains(" %") && shown.stdout.contains("original"), "{}{}", shown.stdout, shown.stderr);
+    ensure!(shown.stdout.contains(" %"), "{}{}", shown.stdout, shown.stderr);
+    let receipt = sent[0]["receipt"]["id"].as_str().context("a receipt has an id")?;
+    let fetched = terminal.slip(&["receipt", "fetch", receipt, "--output", "fetched"]).await?;
+    ensure!(fetched.code == Some(0), "{}", fetched.stderr);
+    let file = std::fs::read(terminal.home.join("fetched").join(format!("{receipt}.jpg")))?;
+    ensure!(file == fixture("cafe-eur.jpg"), "what was sent comes back");
 
     let edited =
         terminal.slip(&["--json", "edit", &id, "amount=12.50 EUR", "category=meals", "note=Team"]).await?.json()?;
@@ -127,8 +133,83 @@ pub async fn a_receipt_goes_its_way_from_the_command_line(world: &Deployment) ->
     ensure!(terminal.slip(&["delete", &id]).await?.code == Some(0), "it is deleted");
     ensure!(terminal.slip(&["show", &id]).await?.code == Some(4), "it is gone");
 
+    let data = terminal.slip(&["export", "--kind", "personal-data", "--output", "me"]).await?;
+    ensure!(data.code == Some(0), "{}", data.stderr);
+    ensure!(std::fs::read_dir(terminal.home.join("me"))?.count() > 0, "{}", data.stdout);
+
     ensure!(terminal.slip(&["logout"]).await?.code == Some(0), "signed out");
     ensure!(terminal.slip(&["list"]).await?.code == Some(3), "nobody is signed in any more");
+    Ok(())
+}
+
+/// Signing up and finding back in, both by a mailed code; what a weak password and a wrong code are told.
+pub async fn an_account_is_made_and_found_again_from_the_command_line(world: &Deployment) -> Result<()> {
+    let terminal = Terminal::new(world, "account").await?;
+    let email = format!("{}@example.com", uuid::Uuid::new_v4());
+    let sign_up = ["sign-up", &email, "--name", "Ines", "--password-stdin"];
+    let weak = terminal.run(&sign_up, "short\n").await?;
+    ensure!(weak.code == Some(5) && weak.stderr.contains("password"), "{}", weak.stderr);
+    let elsewhere = terminal.run(&["sign-up", "eve@elsewhere.test", "--password-stdin"], "Correct-Horse-9\n").await?;
+    ensure!(elsewhere.code == Some(5) && elsewhere.stderr.contains("example.com"), "{}", elsewhere.stderr);
+    let begun = terminal.run(&sign_up, "Correct-Horse-9\n").await?;
+    ensure!(begun.code == Some(0) && begun.stderr.contains("--code"), "{}", begun.stderr);
+    let early = terminal.login(&email, "Correct-Horse-9").await?;
+    ensure!(early.code == Some(3) && early.stderr.contains("sign-up is not finished"), "{}", early.stderr);
+    let wrong = terminal.slip(&["sign-up", &email, "--code", "000000"]).await?;
+    ensure!(wrong.code == Some(5), "{}", wrong.stderr);
+    ensure!(terminal.slip(&["sign-up", &email, "--resend"]).await?.code == Some(0), "another code");
+    // The laptop's codes are always the same.
+    let done = terminal.slip(&["sign-up", &email, "--code", "123456"]).await?;
+    ensure!(done.code == Some(0), "{}", done.stderr);
+    ensure!(terminal.login(&email, "Correct-Horse-9").await?.code == Some(0), "signed in");
+
+    ensure!(terminal.slip(&["reset-password", &email]).await?.code == Some(0), "a code is mailed");
+    let reset = ["reset-password", &email, "--code", "123456", "--password-stdin"];
+    let reset = terminal.run(&reset, "Another-Horse-8\n").await?;
+    ensure!(reset.code == Some(0), "{}", reset.stderr);
+    ensure!(terminal.login(&email, "Correct-Horse-9").await?.code == Some(3), "the old password is over");
+    ensure!(terminal.login(&email, "Another-Horse-8").await?.code == Some(0), "the new one holds");
+    Ok(())
+}
+
+/// An approver sees what they decide on, sends it back, and its owner is told why.
+pub async fn an_approver_decides_from_the_command_line(world: &Deployment) -> Result<()> {
+    let session = newcomer(world).await?;
+    let me = session.get("/me").await?.expect(200)?;
+    let email = me["email"].as_str().context("a profile has an address")?;
+    let owner = Terminal::new(world, "owner").await?;
+    ensure!(owner.login(email, &world.password).await?.code == Some(0), "the owner is signed in");
+    std::fs::write(owner.home.join("parking.pdf"), fixture("parking.pdf"))?;
+    let sent = owner.slip(&["--json", "snap", "parking.pdf"]).await?.json()?;
+    let id = sent["expense"]["id"].as_str().context("a draft came of it")?.to_owned();
+    let receipt = sent["receipt"]["id"].as_str().context("a receipt has an id")?.to_owned();
+    owner.slip(&["--json", "submit", &id]).await?.json()?;
+    request(world, &id).await?;
+
+    let manager = Terminal::new(world, "manager").await?;
+    ensure!(manager.login(&world.person("manager")?.email, &world.password).await?.code == Some(0), "signed in");
+    let queue = manager.slip(&["approvals", "--all"]).await?;
+    ensure!(queue.stdout.contains(&format!("{id}.1  due ")), "{}{}", queue.stdout, queue.stderr);
+    let shown = manager.slip(&["show", &id]).await?;
+    ensure!(shown.code == Some(0) && shown.stdout.contains(" %"), "{}{}", shown.stdout, shown.stderr);
+    let fetched = manager.slip(&["receipt", "fetch", &receipt]).await?;
+    ensure!(fetched.code == Some(0), "{}", fetched.stderr);
+    let back = ["request-changes", &format!("{id}.1"), "--comment", "Which trip?"];
+    ensure!(manager.slip(&back).await?.code == Some(0), "sent back");
+    let told = owner.slip(&["show", &id]).await?;
+    ensure!(told.stdout.contains("Which trip?"), "{}{}", told.stdout, told.stderr);
+
+    owner.slip(&["--json", "edit", &id, "note=Vienna"]).await?.json()?;
+    owner.slip(&["--json", "submit", &id]).await?.json()?;
+    request(world, &id).await?;
+    wait::until("the second submission to wait for the manager", DEADLINE, async || {
+        let queue = manager.slip(&["--json", "approvals", "--all"]).await?;
+        Ok(queue.stdout.contains(&format!("{id}.2")).then_some(()))
+    })
+    .await?;
+    let approved = manager.slip(&["approve", &format!("{id}.2"), &format!("{id}.1")]).await?;
+    ensure!(approved.stdout.contains(&format!("{id}.2 is approved.")), "{}{}", approved.stdout, approved.stderr);
+    ensure!(approved.code == Some(5), "the first submission is over: {}", approved.stderr);
     Ok(())
 }
 

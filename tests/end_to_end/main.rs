@@ -73,6 +73,8 @@ fn main() -> ExitCode {
         mails::an_approver_is_reminded_once_a_day_of_all_that_waits,
         mails::a_dead_mailbox_holds_nothing_up,
         cli::a_receipt_goes_its_way_from_the_command_line,
+        cli::an_account_is_made_and_found_again_from_the_command_line,
+        cli::an_approver_decides_from_the_command_line,
         cli::finance_and_administrators_work_from_the_command_line,
         expenses::a_request_is_carried_out_once,
         expenses::a_change_goes_by_the_version_it_knows,

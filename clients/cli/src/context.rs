@@ -109,7 +109,8 @@ impl Slip {
         let mut pages = 0;
         let mut any = false;
         loop {
-            let call = call.clone().query("limit", paging.limit).query("cursor", cursor.as_ref());
+            let limit = paging.limit.or(paging.all.then_some(MOST_PER_PAGE));
+            let call = call.clone().query("limit", limit).query("cursor", cursor.as_ref());
             let answer = api.send(call).await?;
             let page = crate::api::parse(&answer)?;
             self.out.json_text(&answer.body);
@@ -141,13 +142,15 @@ impl Slip {
     }
 }
 
+/// The most that one page holds.
+const MOST_PER_PAGE: u8 = 100;
 /// How many pages are read at most before asking whether to go on.
 const MOST_PAGES: u32 = 10;
 
 /// How much of a list.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Paging {
-    /// How many per page, 1 to 100 (25 without it)
+    /// How many per page, 1 to 100 (25 without it; 100 with --all)
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100))]
     pub(crate) limit: Option<u8>,
     /// Goes on where a page ended: its next_cursor

@@ -2,11 +2,11 @@
 
 use std::{
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
-use http::Method;
+use http::{HeaderMap, Method};
 use http_body_util::BodyExt;
 use indicatif::ProgressBar;
 use serde_json::Value;
@@ -84,6 +84,8 @@ pub(crate) struct Remote {
     pub(crate) name: String,
     /// Where it is.
     pub(crate) url: String,
+    /// What it belongs to, in characters of a file name: what is begun of one is not gone on with for another.
+    pub(crate) of: String,
     /// How long it is.
     pub(crate) size: Option<u64>,
     /// What it must be.
@@ -92,8 +94,9 @@ pub(crate) struct Remote {
 
 impl Remote {
     /// Of an export's `files`; `None` while it has no address.
-    pub(crate) fn parse(file: &Value) -> Option<Self> {
+    pub(crate) fn parse(export: &str, file: &Value) -> Option<Self> {
         Some(Self {
+            of: export.to_owned(),
             name: file["name"].as_str()?.to_owned(),
             url: file["url"].as_str()?.to_owned(),
             size: file["size_bytes"].as_u64(),
@@ -117,19 +120,54 @@ impl Remote {
         }
     }
 
-    async fn is_at(&self, path: &Path) -> Outcome<bool> {
-        let length = match fs::metadata(path).await {
-            Ok(metadata) => metadata.len(),
-            Err(_) => return Ok(false),
-        };
-        if self.size.is_some_and(|size| size != length) {
+    /// Whether these can be its bytes, as far as length and hash tell.
+    async fn fits(&self, path: &Path) -> Outcome<bool> {
+        let Ok(metadata) = fs::metadata(path).await else { return Ok(false) };
+        if self.size.is_some_and(|size| size != metadata.len()) {
             return Ok(false);
         }
         match &self.sha256 {
-            None => Ok(self.size.is_some()),
+            None => Ok(true),
             Some(sha256) => Ok(digest(path).await?.eq_ignore_ascii_case(sha256)),
         }
     }
+
+    /// Whether an earlier run has fetched it to there: where there is no hash, the time of the file tells, since another
+    /// export may have the same name and length.
+    async fn is_at(&self, http: &Http, path: &Path) -> Outcome<bool> {
+        if !self.fits(path).await? {
+            return Ok(false);
+        }
+        if self.sha256.is_some() {
+            return Ok(true);
+        }
+        let modified = fs::metadata(path).await.and_then(|metadata| metadata.modified()).ok();
+        Ok(modified.is_some() && modified == self.changed_at(http).await?)
+    }
+
+    /// When the store got it, to the second; `None` where it does not say.
+    async fn changed_at(&self, http: &Http) -> Outcome<Option<SystemTime>> {
+        let request = Request::new(Method::GET, &self.url).header("range", "bytes=0-0");
+        let response = http.open(request, STALLED).await.map_err(|error| Failure::unavailable(error.0))?;
+        Ok(last_modified(response.headers()))
+    }
+
+    /// Gives the finished file its name, and the time by which a later run knows it again.
+    async fn finish(&self, http: &Http, part: &Path, path: &Path, time: Option<SystemTime>) -> Outcome {
+        if self.sha256.is_none()
+            && let Some(time) = if time.is_some() { time } else { self.changed_at(http).await? }
+        {
+            let file = File::options().write(true).open(part).await.map_err(|error| cannot("write", part, &error))?;
+            let set = file.into_std().await.set_modified(time);
+            set.map_err(|error| cannot("write", part, &error))?;
+        }
+        fs::rename(part, path).await.map_err(|error| cannot("write", path, &error))
+    }
+}
+
+fn last_modified(headers: &HeaderMap) -> Option<SystemTime> {
+    let said = headers.get("last-modified")?.to_str().ok()?;
+    Some(jiff::fmt::rfc2822::parse(said).ok()?.timestamp().into())
 }
 
 /// How a download ended.
@@ -149,8 +187,8 @@ pub(crate) async fn make_folder(folder: &Path) -> Outcome {
     fs::create_dir_all(folder).await.map_err(|error| cannot("make", folder, &error))
 }
 
-/// Fetches a file. What an earlier run got stays in `<name>.part` and is not fetched again; the finished file takes its
-/// name only once length and hash are right.
+/// Fetches a file. What an earlier run got stays in `<name>.<of>.part` and is not fetched again; the finished file takes
+/// its name only once length and hash are right.
 ///
 /// # Errors
 /// When the store cannot be reached, another file has the name, or the bytes stay wrong.
@@ -163,7 +201,7 @@ pub(crate) async fn download(
 ) -> Outcome<Downloaded> {
     check_address("the file's address", &remote.url)?;
     let path = remote.path(folder)?;
-    if remote.is_at(&path).await? {
+    if remote.is_at(http, &path).await? {
         return Ok(Downloaded::There);
     }
     if path.exists() && !replace {
@@ -172,17 +210,17 @@ pub(crate) async fn download(
             path.display()
         )));
     }
-    let part = folder.join(format!("{}.part", remote.name));
+    let part = folder.join(format!("{}.{}.part", remote.name, remote.of));
+    let mut time = None;
     let mut attempt = 1;
     loop {
-        let failure = match fetch(http, remote, &part, progress).await {
+        let failure = match fetch(http, remote, &part, &mut time, progress).await {
             Ok(Downloaded::AddressEnded) => return Ok(Downloaded::AddressEnded),
-            Ok(Downloaded::There)
-                if remote.sha256.is_none() && remote.size.is_none() || remote.is_at(&part).await? =>
-            {
-                fs::rename(&part, &path).await.map_err(|error| cannot("write", &path, &error))?;
-                return Ok(Downloaded::There);
-            }
+            Ok(Downloaded::There) if remote.fits(&part).await? => match remote.finish(http, &part, &path, time).await {
+                Ok(()) => return Ok(Downloaded::There),
+                Err(failure) if failure.exit == Exit::Unavailable => failure,
+                Err(failure) => return Err(failure),
+            },
             Ok(Downloaded::There) => {
                 // Not what was exported: begin anew.
                 fs::remove_file(&part).await.map_err(|error| cannot("remove", &part, &error))?;
@@ -199,8 +237,14 @@ pub(crate) async fn download(
     }
 }
 
-/// One attempt: appends what is missing.
-async fn fetch(http: &Http, remote: &Remote, part: &Path, progress: &ProgressBar) -> Outcome<Downloaded> {
+/// One attempt: appends what is missing, and tells the `time` when the store got the file.
+async fn fetch(
+    http: &Http,
+    remote: &Remote,
+    part: &Path,
+    time: &mut Option<SystemTime>,
+    progress: &ProgressBar,
+) -> Outcome<Downloaded> {
     let mut have = fs::metadata(part).await.map_or(0, |metadata| metadata.len());
     if remote.size.is_some_and(|size| have > size) {
         have = 0;
@@ -224,6 +268,7 @@ async fn fetch(http: &Http, remote: &Remote, part: &Path, progress: &ProgressBar
             return Err(Failure::new(exit, format!("{} was answered {status}", remote.name)));
         }
     };
+    *time = last_modified(response.headers());
     let mut options = File::options();
     options.create(true).write(true).append(append).truncate(!append);
     let mut file = options.open(part).await.map_err(|error| cannot("write", part, &error))?;
@@ -282,7 +327,13 @@ mod tests {
 
     #[test]
     fn a_file_stays_in_its_folder() {
-        let remote = |name: &str| Remote { name: name.to_owned(), url: String::new(), size: None, sha256: None };
+        let remote = |name: &str| Remote {
+            name: name.to_owned(),
+            url: String::new(),
+            of: "expt_1".to_owned(),
+            size: None,
+            sha256: None,
+        };
         assert_eq!(remote("expenses-1.csv").path(Path::new("/tmp/x")).unwrap(), Path::new("/tmp/x/expenses-1.csv"));
         for wrong in ["", "../x", "a/b", ".bashrc", "a\\b", "c:x", "a\nb"] {
             assert!(remote(wrong).path(Path::new("/tmp/x")).is_err(), "{wrong}");

@@ -10,6 +10,11 @@ pub(crate) fn money(value: &Value) -> String {
     serde_json::from_value::<Money>(value.clone()).map_or_else(|_| "-".to_owned(), |money| money.to_string())
 }
 
+/// An amount such as `23.40`, where its currency stands beside it.
+fn number(value: &Value) -> String {
+    serde_json::from_value::<Money>(value.clone()).map_or_else(|_| "-".to_owned(), Money::to_decimal)
+}
+
 /// A member's text, cleaned; empty for none.
 pub(crate) fn text(value: &Value, member: &str) -> String {
     match &value[member] {
@@ -232,19 +237,25 @@ fn links(receipt: &Value) -> String {
     lines.join("\n")
 }
 
-/// Who did what and when. `me` is the profile of whoever asks, by which ids get a name.
-pub(crate) fn history(events: &[Value], me: &Value) -> String {
+/// Who did it: by name where it is a person.
+fn actor(event: &Value) -> String {
+    let actor = &event["metadata"]["actor"];
+    let names = [text(event, "actor_name"), text(actor, "id"), text(actor, "type")];
+    names.into_iter().find(|name| !name.is_empty()).unwrap_or_default()
+}
+
+/// The comment of a decision.
+pub(crate) fn comment(event: &Value) -> String {
+    let said = format!("{} says: {}", actor(event), text(&event["change"], "comment"));
+    wrapped(&said, "")
+}
+
+/// Who did what and when.
+pub(crate) fn history(events: &[Value]) -> String {
     let mut lines = Vec::new();
     for event in events {
         let metadata = &event["metadata"];
-        let actor = &metadata["actor"];
-        let actor = match &actor["id"] {
-            Value::Null => text(actor, "type"),
-            id if *id == me["id"] => "you".to_owned(),
-            id if *id == me["manager"] => "your manager".to_owned(),
-            _ => text(actor, "id"),
-        };
-        lines.push(format!("{}  {}  {actor}", moment(&metadata["occurred_at"]), text(event, "type")));
+        lines.push(format!("{}  {}  {}", moment(&metadata["occurred_at"]), text(event, "type"), actor(event)));
         let mut changes = Vec::new();
         flatten(&event["change"], "", &mut changes);
         lines.extend(changes.iter().map(|change| wrapped(change, "    ")));
@@ -322,16 +333,22 @@ pub(crate) fn approvals(approvals: &[Value]) -> String {
             Some(outcome) => format!("{} {}", clean(outcome), moment(&approval["decided_at"])),
             None => format!("due {}", moment(&approval["due_at"])),
         };
-        lines.push(text(approval, "submission_id"));
-        let what = format!(
-            "{}  {}  {}  {}",
-            text(expense, "owner_name"),
-            money(&details["amount"]),
-            text(details, "merchant"),
-            text(details, "date"),
-        );
-        lines.push(format!("  {}", cut(what.trim(), 78)));
-        lines.push(format!("  {state}"));
+        lines.push(format!("{}  {state}", text(approval, "submission_id")));
+        let mut what = vec![money(&details["amount"]), text(details, "date"), text(details, "category")];
+        if details["paid_by"] == "company_card" {
+            what.push("card".to_owned());
+        }
+        if !expense["receipt_id"].is_string() {
+            what.push("no receipt".to_owned());
+        }
+        lines.push(format!("  {}  {}", text(details, "merchant"), what.join("  ")));
+        lines.push(format!("  {}", text(expense, "owner_name")));
+        for (name, member) in [("Note", "note"), ("Report", "report")] {
+            let said = text(details, member);
+            if !said.is_empty() {
+                lines.push(wrapped(&format!("{name}: {said}"), "  "));
+            }
+        }
         let mut source = expense.clone();
         for member in ["findings", "duplicates"] {
             if source[member].is_null() && source.is_object() {
@@ -384,7 +401,8 @@ pub(crate) fn person(person: &Value) -> String {
         fact(&mut facts, "Active", "no".to_owned());
     }
     if person["mail_undeliverable"] == true {
-        fact(&mut facts, "Mail", "comes back; none is sent".to_owned());
+        let remedy = "comes back, so none is sent. Once it arrives again: slip people set PERSON --mail-arrives";
+        fact(&mut facts, "Mail", remedy.to_owned());
     }
     facts.join("\n")
 }
@@ -431,40 +449,45 @@ pub(crate) fn budgets(budgets: &[Value]) -> String {
         ("%", Align::Right),
     ]);
     for budget in budgets {
-        table.row([
+        let cells = [
             text(budget, "category"),
             text(budget, "period"),
             money(&budget["amount"]),
             money(&budget["current"]["used"]),
             text(&budget["current"], "percent"),
-        ]);
+        ];
+        let beside: Vec<String> = items(&budget["current"]["not_converted"]).iter().map(money).collect();
+        if beside.is_empty() {
+            table.row(cells);
+        } else {
+            table.row_with(cells, format!("and without a rate: {}", beside.join(", ")));
+        }
     }
     table.render("No budgets are set.")
 }
 
-/// Sums per month, category and currency. Currencies are never added up.
+/// Sums per month, category and currency, and what of the approved is owed to employees. Currencies are never added up.
 pub(crate) fn spend(spend: &Value) -> String {
     let mut table = Table::new(&[
         ("MONTH", Align::Left),
         ("CATEGORY", Align::Left),
+        ("CURRENCY", Align::Left),
         ("SUBMITTED", Align::Right),
         ("APPROVED", Align::Right),
+        ("OWED", Align::Right),
         ("REIMBURSED", Align::Right),
     ]);
     for month in items(&spend["months"]) {
         for sums in items(&month["sums"]) {
-            let sum = |state: &str| {
-                let amount = &sums[state]["amount"];
-                // An amount, or its minor units with the currency beside it.
-                let amount = match amount.as_i64() {
-                    Some(minor) => serde_json::json!({ "minor_units": minor, "currency": sums["currency"] }),
-                    None => amount.clone(),
-                };
-                money(&amount)
-            };
-            let cells = [sum("submitted"), sum("approved"), sum("reimbursed")];
-            let [submitted, approved, reimbursed] = cells;
-            table.row([text(month, "month"), text(sums, "category"), submitted, approved, reimbursed]);
+            table.row([
+                text(month, "month"),
+                text(sums, "category"),
+                text(sums, "currency"),
+                number(&sums["submitted"]["amount"]),
+                number(&sums["approved"]["amount"]),
+                number(&sums["approved"]["owed"]),
+                number(&sums["reimbursed"]["amount"]),
+            ]);
         }
     }
     table.render("Nothing was spent in these months.")
@@ -519,7 +542,7 @@ mod tests {
     fn history_tells_before_and_after() {
         let events = [
             json!({
-                "type": "ExpenseEdited",
+                "type": "ExpenseEdited", "actor_name": "Emma (emma@example.com)",
                 "metadata": {"occurred_at": "2026-03-12T10:00:00Z", "actor": {"type": "person", "id": "abc"}},
                 "change": {"before": {"category": "meals", "note": "x"}, "after": {"category": "travel", "note": "x"}},
             }),
@@ -530,18 +553,20 @@ mod tests {
             }),
         ];
         assert_eq!(
-            history(&events, &json!({"id": "abc", "manager": "def"})),
-            "2026-03-12 10:00 UTC  ExpenseEdited  you\n    category: meals → travel\n\
+            history(&events),
+            "2026-03-12 10:00 UTC  ExpenseEdited  Emma (emma@example.com)\n    category: meals → travel\n\
              2026-03-13 10:00 UTC  ExpenseReimbursed  ghi\n    amount: 1.00 EUR\n    reference: SEPA-1"
         );
     }
 
     #[test]
     fn spend_keeps_currencies_apart() {
-        let sum = |minor: i64| json!({"count": 1, "amount": {"minor_units": minor, "currency": "JPY"}});
+        let yen = |minor: i64| json!({"minor_units": minor, "currency": "JPY"});
+        let sum = |minor: i64| json!({"count": 1, "amount": yen(minor), "owed": yen(minor - 1)});
         let text = spend(&json!({"months": [{"month": "2026-03", "sums": [
-            {"category": "meals", "currency": "JPY", "submitted": sum(5), "approved": sum(0), "reimbursed": sum(7)},
+            {"category": "meals", "currency": "JPY", "submitted": sum(5), "approved": sum(6), "reimbursed": sum(7)},
         ]}]}));
-        assert!(text.contains("2026-03  meals") && text.contains("7 JPY"), "{text}");
+        let row: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
+        assert_eq!(row, ["2026-03", "meals", "JPY", "5", "6", "5", "7"]);
     }
 }

@@ -25,8 +25,9 @@ enum Status {
 #[command(after_help = "\
 Examples:
   slip approvals
+  slip show exp_… && slip receipt fetch rcp_…
   slip approve exp_….1 --comment 'Fine'
-  slip --json approvals --all | jq -r '.approvals[].submission_id' | xargs slip approve")]
+  slip --json approvals --all | jq -r '.approvals[].submission_id' | xargs -r slip approve")]
 pub(crate) struct Approvals {
     /// What waits, or what was decided
     #[arg(long, value_enum, default_value_t = Status::Pending)]
@@ -69,12 +70,14 @@ pub(crate) async fn decide(slip: &Slip, decide: Decide, decision: &str) -> Outco
     }
     slip.for_each(&decide.submissions, async |id| {
         let answer = api.send(Call::post(format!("/submissions/{id}/decision"), &body)).await?;
-        slip.out.answer(&answer, || match decision {
+        slip.shown(&answer, |approval| match decision {
+            "approve" if approval["outcome"] == "passed" => {
+                format!("{id} is approved by you; another level is asked.")
+            }
             "approve" => format!("{id} is approved."),
             "reject" => format!("{id} is rejected."),
             _ => format!("{id} is sent back."),
-        });
-        Ok(())
+        })
     })
     .await
 }

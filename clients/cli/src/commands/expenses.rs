@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use slipstream_events::{ExpenseId, Money, ReceiptId, ReportId};
 
 use crate::{
-    api::Call,
+    api::{Api, Call},
     context::{Paging, Slip},
     failure::{Failure, Outcome},
     fields::{self, amount, date, word},
@@ -136,6 +136,10 @@ pub(crate) async fn show(slip: &Slip, show: Show) -> Outcome {
         return Ok(());
     }
     let expense = crate::api::parse(&answer)?;
+    if matches!(expense["status"].as_str(), Some("changes_requested" | "rejected")) {
+        let comment = last_comment(&api, show.id).await?;
+        slip.out.text(&comment.map_or_else(String::new, |comment| views::comment(&comment)));
+    }
     let Some(receipt) = expense["receipt_id"].as_str() else { return Ok(()) };
     match api.json(Call::get(format!("/receipts/{receipt}/reading"))).await {
         Ok(reading) => slip.out.text(&format!("\n{}", views::reading(&reading))),
@@ -144,6 +148,22 @@ pub(crate) async fn show(slip: &Slip, show: Show) -> Outcome {
         Err(failure) => return Err(failure),
     }
     Ok(())
+}
+
+/// What the last decision says, for its owner to go by.
+async fn last_comment(api: &Api, id: ExpenseId) -> Outcome<Option<Value>> {
+    let mut last = None;
+    let mut cursor = None;
+    loop {
+        let call = Call::get(format!("/expenses/{id}/history")).query("limit", Some(100)).query("cursor", cursor);
+        let page = api.json(call).await?;
+        let commented = |event: &&Value| event["change"]["comment"].is_string();
+        last = page["events"].as_array().and_then(|events| events.iter().rfind(commented).cloned()).or(last);
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = Some(next.to_owned()),
+            None => return Ok(last),
+        }
+    }
 }
 
 /// `slip new`.
@@ -337,8 +357,6 @@ pub(crate) async fn detach(slip: &Slip, id: Id) -> Outcome {
 
 /// Shows what happened.
 pub(crate) async fn history(slip: &Slip, history: History) -> Outcome {
-    let me = if slip.out.json { Value::Null } else { slip.api()?.json(Call::get("/me")).await? };
     let call = Call::get(format!("/expenses/{}/history", history.expense.id));
-    let view = |events: &[Value]| views::history(events, &me);
-    slip.list(call, "events", &history.paging, view, "Nothing has happened yet.").await
+    slip.list(call, "events", &history.paging, views::history, "Nothing has happened yet.").await
 }

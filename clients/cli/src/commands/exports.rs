@@ -139,7 +139,7 @@ pub(crate) async fn run(slip: &Slip, export: Export) -> Outcome {
     transfer::make_folder(&export.output).await?;
     let count = value["files"].as_array().map_or(0, Vec::len);
     for index in 0..count {
-        let path = fetch(slip, &api, &id, value.clone(), index, &export).await?;
+        let path = fetch(slip, &api, &id, index, &export).await?;
         slip.out.text(&path.display().to_string());
     }
     slip.out.json_text(&finished.body);
@@ -215,16 +215,11 @@ async fn wait(slip: &Slip, api: &Api, id: &str, once: bool, patience: Duration) 
 }
 
 /// Fetches one file; an address that ends meanwhile is asked for anew.
-async fn fetch(
-    slip: &Slip,
-    api: &Api,
-    id: &str,
-    mut export: Value,
-    index: usize,
-    options: &Export,
-) -> Outcome<PathBuf> {
+async fn fetch(slip: &Slip, api: &Api, id: &str, index: usize, options: &Export) -> Outcome<PathBuf> {
     for _ in 0..ADDRESSES {
-        let remote = Remote::parse(&export["files"][index])
+        // The addresses of the files before may have taken longer than this one's holds.
+        let export = api.json(Call::get(format!("/exports/{id}"))).await?;
+        let remote = Remote::parse(id, &export["files"][index])
             .ok_or_else(|| Failure::failed(format!("the files of {id} are gone: ask for a new export")))?;
         let bar = slip.out.bytes_bar(&remote.name, remote.size.unwrap_or(0));
         let done = transfer::download(&api.http, &remote, &options.output, options.force, &bar).await?;
@@ -232,7 +227,6 @@ async fn fetch(
         if done == Downloaded::There {
             return remote.path(&options.output);
         }
-        export = api.json(Call::get(format!("/exports/{id}"))).await?;
     }
     Err(Failure::unavailable(format!("the files' addresses end too early: slip export --id {id}")))
 }

@@ -103,7 +103,14 @@ pub(crate) async fn resolve(api: &Api, person: &str) -> Outcome<PersonId> {
     if !person.contains('@') {
         return Err(Failure::usage(format!("`{person}` is neither a person's id nor a mail address")));
     }
-    let found = api.json(Call::get("/people").query("email", Some(person))).await?;
+    let found =
+        api.json(Call::get("/people").query("email", Some(person))).await.map_err(|failure| match failure.exit {
+            // 403: looking people up is for finance and administrators.
+            Exit::Refused => {
+                Failure { message: format!("{failure}\nGive {person} by id: they see it by slip me"), ..failure }
+            }
+            _ => failure,
+        })?;
     let id = found["people"][0]["id"].as_str().and_then(|id| id.parse().ok());
     id.ok_or_else(|| Failure::new(Exit::NotFound, format!("nobody has the address {person}")))
 }
@@ -151,7 +158,7 @@ pub(crate) enum People {
     /// Erases what is known of someone, for which there is no way back
     ///
     /// At once they are out and their profile is nameless; drafts and their receipts follow. What was submitted stays as
-    /// long as the law wants it, and is named. Ask again, by id, to see how it stands.
+    /// long as the law wants it, and is named.
     ///
     /// Example: slip people erase emma@example.com
     Erase {
@@ -160,6 +167,11 @@ pub(crate) enum People {
         /// Does not ask whether you mean it
         #[arg(long)]
         yes: bool,
+    },
+    /// Shows how an erasure stands, and what is kept
+    Erasure {
+        /// The person's id
+        person: PersonId,
     },
 }
 
@@ -214,6 +226,7 @@ pub(crate) async fn run(slip: &Slip, people: People) -> Outcome {
         People::Set(set) => self::set(slip, *set).await,
         People::Import(import) => directory::import(slip, import).await,
         People::Erase { person, yes } => erase(slip, &person, yes).await,
+        People::Erasure { person } => slip.show(Call::get(format!("/people/{person}/erasure")), views::erasure).await,
     }
 }
 

@@ -48,15 +48,17 @@ pub(crate) async fn run(slip: &Slip, rates: Rates) -> Outcome {
                 .map_err(|message| Failure::refused(format!("{}: {message}", file.display())))?;
             let api = slip.api()?;
             let bar = slip.out.steps_bar("rates", parts.len() as u64);
-            let mut days = 0;
-            for (count, part) in parts {
+            let (mut loaded, mut unchanged) = (0, 0);
+            for part in parts {
                 let answer = api.send(Call::put_csv("/exchange-rates", part)).await?;
                 slip.out.json_text(&answer.body);
-                days += count;
+                let told = crate::api::parse(&answer)?;
+                loaded += told["loaded"].as_array().map_or(0, Vec::len);
+                unchanged += told["unchanged"].as_u64().unwrap_or(0);
                 bar.inc(1);
             }
             bar.finish_and_clear();
-            slip.out.text(&format!("{days} days of rates are in."));
+            slip.out.text(&format!("Days with new rates: {loaded}. Days that had these rates already: {unchanged}."));
             Ok(())
         }
         Rates::Show { date, currency } => {
@@ -67,8 +69,8 @@ pub(crate) async fn run(slip: &Slip, rates: Rates) -> Outcome {
     }
 }
 
-/// The file in parts of at most [`DAYS`] days, each with the heading, and how many days it has.
-fn parts(csv: &str) -> Result<Vec<(usize, String)>, String> {
+/// The file in parts of at most [`DAYS`] days, each with the heading.
+fn parts(csv: &str) -> Result<Vec<String>, String> {
     let mut lines = csv.trim_start_matches('\u{feff}').lines().filter(|line| !line.trim().is_empty());
     let heading = lines.next().filter(|heading| heading.trim_start().to_ascii_lowercase().starts_with("date"));
     let heading = heading.ok_or("its first line is no heading such as Date,USD,JPY")?;
@@ -76,7 +78,7 @@ fn parts(csv: &str) -> Result<Vec<(usize, String)>, String> {
     if days.is_empty() {
         return Err("it has no rates".to_owned());
     }
-    Ok(days.chunks(DAYS).map(|days| (days.len(), format!("{heading}\n{}\n", days.join("\n")))).collect())
+    Ok(days.chunks(DAYS).map(|days| format!("{heading}\n{}\n", days.join("\n"))).collect())
 }
 
 /// The rates of a day, one per row.
@@ -97,8 +99,8 @@ mod tests {
     fn a_long_file_goes_in_parts_with_the_heading() {
         let days: Vec<String> = (0..950).map(|day| format!("day {day},1.08,N/A,")).collect();
         let parts = parts(&format!("\u{feff}Date,USD,JPY,\r\n{}\n\n", days.join("\r\n"))).unwrap();
-        assert_eq!(parts.iter().map(|(days, _)| *days).collect::<Vec<_>>(), [400, 400, 150]);
-        assert!(parts.iter().all(|(days, csv)| csv.starts_with("Date,USD,JPY,\n") && csv.lines().count() == days + 1));
+        assert_eq!(parts.iter().map(|csv| csv.lines().count()).collect::<Vec<_>>(), [401, 401, 151]);
+        assert!(parts.iter().all(|csv| csv.starts_with("Date,USD,JPY,\n")));
         assert!(super::parts("USD,1\n").is_err() && super::parts("Date,USD\n").is_err());
     }
 }

@@ -70,11 +70,12 @@ async fn fetch(slip: &Slip, id: ReceiptId, folder: &std::path::Path) -> Outcome 
         let remote = Remote {
             name: format!("{id}.{}", extension(&receipt)),
             url: url.to_owned(),
+            of: id.to_string(),
             size: receipt["size_bytes"].as_u64(),
             sha256: receipt["sha256"].as_str().map(ToOwned::to_owned),
         };
         let bar = slip.out.bytes_bar(&remote.name, remote.size.unwrap_or(0));
-        // Under this name is nothing but this receipt.
+        // Nothing else has this name.
         let done = transfer::download(&api.http, &remote, folder, true, &bar).await?;
         bar.finish_and_clear();
         if done == Downloaded::There {

@@ -168,7 +168,10 @@ async fn lists_are_filtered_and_paged() {
     assert_eq!(run.code, 0, "{}", run.stderr);
     let ids: Vec<Value> = run.lines().iter().map(|page| page["expenses"][0]["id"].clone()).collect();
     assert_eq!(ids, [EXPENSE, OTHER]);
-    assert_eq!(server.asked()[0].query, "status=changes_requested&from=2026-03-01&currency=EUR&min_minor_units=2000");
+    assert_eq!(
+        server.asked()[0].query,
+        "status=changes_requested&from=2026-03-01&currency=EUR&min_minor_units=2000&limit=100"
+    );
     // One page for programs; for people as many as fill one.
     assert_eq!(home.slip(&["--json", "list"]).await.lines().len(), 1);
     let run = home.slip(&["list", "--limit", "2"]).await;
@@ -346,12 +349,22 @@ async fn a_directory_goes_in_parts_and_invalid_rows_count() {
 
 #[tokio::test]
 async fn finance_sends_rates_policy_and_budgets() {
-    let server = Server::start(|_| json_answer(200, &json!({"version": 4}))).await;
+    let server = Server::start(|asked| {
+        let loaded: Vec<Value> =
+            vec![json!({}); String::from_utf8_lossy(&asked.body).lines().count().saturating_sub(1)];
+        json_answer(200, &json!({"version": 4, "loaded": loaded, "unchanged": 1}))
+    })
+    .await;
     let home = Home::signed_in(&server);
     let days: String = (0..900).map(|day| format!("day{day},1.0876,N/A,\n")).collect();
     let rates = home.file("rates.csv", format!("Date,USD,JPY,\n{days}"));
     let run = home.slip(&["rates", "import", &rates]).await;
-    assert_eq!((run.code, run.stdout.as_str()), (0, "900 days of rates are in.\n"), "{}", run.stderr);
+    assert_eq!(
+        (run.code, run.stdout.as_str()),
+        (0, "Days with new rates: 900. Days that had these rates already: 3.\n"),
+        "{}",
+        run.stderr
+    );
     let asked = server.asked();
     assert_eq!(asked.len(), 3);
     assert!(asked.iter().all(|asked| asked.header("content-type") == Some("text/csv") && asked.body.starts_with(b"Date,USD,JPY,\n")));
@@ -557,4 +570,35 @@ async fn personal_data_are_asked_for_whole() {
         assert!(run.code == 2 && run.stderr.contains(says), "{wrong:?}: {}", run.stderr);
     }
     assert_eq!(server.asked().len(), 3);
+}
+
+#[tokio::test]
+async fn whoever_may_not_look_people_up_is_told_to_ask_for_an_id() {
+    let server = Server::start(|_| problem(403, "role")).await;
+    let home = Home::signed_in(&server);
+    let arguments = ["me", "set", "--delegate", "nora@example.com", "--from", "2026-08-01", "--until", "2026-08-14"];
+    let run = home.slip(&arguments).await;
+    assert!(run.code == 5 && run.stderr.contains("Give nora@example.com by id"), "{}", run.stderr);
+}
+
+#[tokio::test]
+async fn what_was_sent_back_is_shown_with_the_reason() {
+    let server = Server::start(|asked| {
+        let mut found = expense();
+        found["status"] = "changes_requested".into();
+        let event = |comment: &str| json!({"type": "ExpenseChangesRequested", "actor_name": "Mark",
+            "metadata": {"actor": {"type": "person", "id": "x"}}, "change": {"comment": comment}});
+        match (asked.path.ends_with("/history"), asked.query.contains("cursor=next")) {
+            (true, false) => json_answer(200, &json!({"events": [event("Too dear")], "next_cursor": "next"})),
+            (true, true) => json_answer(
+                200,
+                &json!({"events": [event("Which trip?"), {"type": "ExpenseEdited", "change": {}}], "next_cursor": null}),
+            ),
+            _ => json_answer(200, &found),
+        }
+    })
+    .await;
+    let home = Home::signed_in(&server);
+    let run = home.slip(&["show", EXPENSE]).await;
+    assert!(run.stdout.contains("Mark says: Which trip?") && !run.stdout.contains("Too dear"), "{}", run.stdout);
 }

@@ -118,7 +118,7 @@ async fn many_files_and_each_tells_its_own_failure() {
     assert_eq!(puts(&server).len(), 2);
 }
 
-/// An export whose file is `content`; each `GET` of the file is answered by `file` with its number.
+/// An export whose file is `content`, told with its hash unless that is empty; each `GET` of the file is answered by `file` with its number.
 async fn exports(
     content: &'static [u8],
     sha256: String,
@@ -135,7 +135,10 @@ async fn exports(
             "/exports/expt_1" => {
                 let poll = polls.fetch_add(1, Ordering::SeqCst);
                 let url = format!("{}/bucket/file?signature={poll}", own.lock().unwrap());
-                let file = json!({"name": "expenses.csv", "size_bytes": content.len(), "sha256": sha256, "url": url});
+                let mut file = json!({"name": "expenses.csv", "size_bytes": content.len(), "url": url});
+                if !sha256.is_empty() {
+                    file["sha256"] = sha256.as_str().into();
+                }
                 json_answer(200, &export("done", json!([file])))
             }
             _ => file(gets.fetch_add(1, Ordering::SeqCst), asked),
@@ -180,7 +183,7 @@ async fn a_download_goes_on_where_it_broke_off() {
     let run = home.slip(&export_arguments()).await;
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(std::fs::read(home.path().join("expenses.csv")).unwrap(), CONTENT);
-    assert!(!home.path().join("expenses.csv.part").exists());
+    assert!(!home.path().join("expenses.csv.expt_1.part").exists());
     let asked = server.asked();
     assert_eq!(
         asked[0].json(),
@@ -197,7 +200,7 @@ async fn a_download_goes_on_where_it_broke_off() {
     // There already: nothing is fetched again. Another file of the name stays.
     let before = server.asked().len();
     assert_eq!(home.slip(&["export", "--id", "expt_1"]).await.code, 0);
-    assert_eq!(server.asked().len(), before + 1);
+    assert_eq!(server.asked().len(), before + 2);
     home.file("expenses.csv", "mine");
     let run = home.slip(&["export", "--id", "expt_1"]).await;
     assert_eq!((run.code, run.stderr.contains("--force")), (1, true), "{}", run.stderr);
@@ -210,14 +213,14 @@ async fn an_interrupted_run_and_an_ended_address_are_gone_on_from() {
         exports(CONTENT, hex::encode(Sha256::digest(CONTENT)), |get, _| if get == 0 { empty(403) } else { part(7) })
             .await;
     let home = Home::signed_in(&server);
-    home.file("expenses.csv.part", &CONTENT[..7]);
+    home.file("expenses.csv.expt_1.part", &CONTENT[..7]);
     let run = home.slip(&["--json", "export", "--id", "expt_1"]).await;
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(run.lines()[0]["id"], "expt_1");
     assert_eq!(std::fs::read(home.path().join("expenses.csv")).unwrap(), CONTENT);
     let queries: Vec<String> =
         server.asked().iter().filter(|asked| asked.path == "/bucket/file").map(|asked| asked.query.clone()).collect();
-    assert_eq!(queries, ["signature=0", "signature=1"]);
+    assert_eq!(queries, ["signature=1", "signature=2"]);
 }
 
 #[tokio::test]
@@ -230,7 +233,7 @@ async fn wrong_bytes_never_get_the_files_name() {
     let run = home.slip(&export_arguments()).await;
     assert_eq!(run.code, 1, "{}", run.stderr);
     assert!(run.stderr.contains("does not arrive as it was exported"), "{}", run.stderr);
-    assert!(!home.path().join("expenses.csv").exists() && !home.path().join("expenses.csv.part").exists());
+    assert!(!home.path().join("expenses.csv").exists() && !home.path().join("expenses.csv.expt_1.part").exists());
 }
 
 #[tokio::test]
@@ -273,4 +276,30 @@ async fn tls_is_checked_by_the_machines_certificates() {
     let run = home.slip_with(&["me"], &[("SLIP_API_URL", &url)], "").await;
     assert_eq!(run.code, 6, "{}", run.stderr);
     assert!(run.stderr.contains("certificate"), "{}", run.stderr);
+}
+
+#[tokio::test]
+async fn another_export_of_the_same_name_and_length_is_not_taken_for_this_one() {
+    let server = exports(CONTENT, String::new(), |_, asked| {
+        let body = if asked.header("range") == Some("bytes=0-0") { &CONTENT[..1] } else { CONTENT };
+        let builder = Response::builder().header("last-modified", "Thu, 12 Mar 2026 10:00:00 GMT");
+        builder.body(Body::from(body)).unwrap()
+    })
+    .await;
+    let home = Home::signed_in(&server);
+    let mut other = CONTENT.to_vec();
+    other[0] = b'X';
+    let path = home.file("expenses.csv", &other);
+    let run = home.slip(&["export", "--id", "expt_1"]).await;
+    assert!(run.code == 1 && run.stderr.contains("--force"), "{}", run.stderr);
+    assert_eq!(std::fs::read(&path).unwrap(), other);
+    assert_eq!(home.slip(&["export", "--id", "expt_1", "--force"]).await.code, 0);
+    assert_eq!(std::fs::read(&path).unwrap(), CONTENT);
+    // Its time tells that it is this one: nothing but that is asked.
+    let before = server.asked().len();
+    let run = home.slip(&["export", "--id", "expt_1"]).await;
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let ranges: Vec<_> =
+        server.asked()[before..].iter().filter_map(|asked| asked.header("range").map(ToOwned::to_owned)).collect();
+    assert_eq!((ranges, server.asked().len() - before), (vec!["bytes=0-0".to_owned()], 3));
 }
