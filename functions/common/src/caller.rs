@@ -70,10 +70,10 @@ fn instant(claim: &serde_json::Value) -> Option<Timestamp> {
 }
 
 /// The caller's profile. Whether a person is active is read on every call, not believed from a token minted an hour
-/// ago.
+/// ago. Only then is the form of what they ask looked at.
 ///
 /// # Errors
-/// 401 without an ID token; 403 when the person is deactivated or has no profile yet.
+/// 401 without an ID token; 403 when the person is deactivated or has no profile yet; as [`Request::check_form`].
 pub async fn authenticate(request: &Request, store: &Store) -> Result<PersonRecord, Problem> {
     let identity = identity(request)?;
     let person = store.person(identity.person).await?;
@@ -84,6 +84,7 @@ pub async fn authenticate(request: &Request, store: &Store) -> Result<PersonReco
     // Roles are what the token's groups say, as long as the profile has them too: both must agree.
     let mut person = person;
     person.state.roles.retain(|role| identity.roles.contains(role));
+    request.check_form()?;
     Ok(person)
 }
 

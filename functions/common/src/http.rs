@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     Fault,
     problem::{FieldError, Problem},
-    routes::{self, Operation},
+    routes,
 };
 
 /// The longest body, in bytes. The largest that the contract describes, 400 days of exchange rates, is well below it;
@@ -126,9 +126,17 @@ impl Request {
         Ok(value)
     }
 
-    /// Whether the request has the form of the operation: no member of the query that there is not, none twice, and no
-    /// body where none belongs (none, or an empty object) or one that is too large.
-    fn check_form(&self, operation: &Operation) -> Result<(), Problem> {
+    /// Whether the request has the form of its operation: no member of the query that there is not, none twice, and no
+    /// body where none belongs (none, or an empty object) or one that is too large. Whoever calls is asked for first:
+    /// [`crate::caller::authenticate`] ends with this.
+    ///
+    /// # Errors
+    /// 400, 413, 422.
+    pub fn check_form(&self) -> Result<(), Problem> {
+        let operations = routes::operations(&self.resource).unwrap_or_default();
+        let Some(operation) = operations.iter().find(|operation| operation.method == self.http_method) else {
+            return Err(Problem::method_not_allowed());
+        };
         if self.body.len() > MAX_BODY {
             return Err(Problem::too_large(MAX_BODY));
         }
@@ -334,12 +342,11 @@ where
         return Ok(Response::preflight().cors(origin));
     }
     let operations = routes::operations(&request.resource).unwrap_or_default();
-    let operation = operations.iter().find(|operation| operation.method == request.http_method);
-    let Some(operation) = operation else {
+    if !operations.iter().any(|operation| operation.method == request.http_method) {
         // Said to everyone: the gateway does not ask who sends a method that there is not.
         let response = Response::from(Problem::method_not_allowed()).header("allow", routes::allow(operations));
         return Ok(response.cors(origin).header("x-correlation-id", correlation_id.to_string()));
-    };
+    }
     let span = tracing::info_span!(
         "request",
         correlation.id = %correlation_id,
@@ -347,11 +354,7 @@ where
         http.method = request.http_method,
         http.resource = request.resource,
     );
-    let answered = match request.check_form(operation) {
-        Ok(()) => answer(request).instrument(span.clone()).await,
-        Err(problem) => Err(problem),
-    };
-    let response = answered.unwrap_or_else(|problem| {
+    let response = answer(request).instrument(span.clone()).await.unwrap_or_else(|problem| {
         span.in_scope(|| tracing::info!(problem.kind = problem.kind, problem.status = problem.status, "refused"));
         problem.into()
     });
@@ -483,7 +486,7 @@ mod tests {
         assert_eq!(read(r#"{"parts": [], "name": "x"}"#).name.as_deref(), Some("x"));
     }
 
-    /// How a request with this query and body is answered by a function that answers everything with 200.
+    /// How a request with this query and body is answered by a function that asks for nothing but its form.
     async fn answered(method: &str, resource: &str, query: Value, body: &str) -> Response {
         let single = query.as_object().map(|query| {
             let last = |values: &Value| values.as_array().and_then(|values| values.last()).cloned();
@@ -493,7 +496,8 @@ mod tests {
             "httpMethod": method, "resource": resource, "requestContext": {}, "body": body,
             "queryStringParameters": single, "multiValueQueryStringParameters": query,
         });
-        serve(event, "http://web", async |_| Ok(Response::json(200, &json!({})))).await.unwrap()
+        let answer = async |request: Request| request.check_form().map(|()| Response::json(200, &json!({})));
+        serve(event, "http://web", answer).await.unwrap()
     }
 
     #[tokio::test]

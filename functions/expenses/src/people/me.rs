@@ -97,6 +97,7 @@ impl People {
                 }
                 return Err(deactivated());
             }
+            request.check_form()?;
             match self.up_to_date(&identity, before, &cause).await {
                 Ok(person) => break person,
                 Err(NotDone::Store(StoreError::Condition(_))) if races < MAX_RACES => races += 1,
