@@ -10,6 +10,7 @@ use slipstream_common::{
     caller,
     duplicates::{self, Kind, Suspect},
     execution::StepEnd,
+    filters::{Filters, Query},
     http::{Request, Response, given},
     keys::{self, Index},
     page::{Budget, Listing},
@@ -114,17 +115,53 @@ impl View {
     }
 }
 
+/// The index pages that a page of the list may read where it is narrowed.
+const FILTERED_BUDGET: usize = 3;
+
 /// The list that the request asks for.
-fn listing_of(me: PersonId, request: &Request) -> Result<(StepStatus, Listing), Problem> {
+fn listing_of(me: PersonId, request: &Request) -> Result<(StepStatus, Listing, Filters), Problem> {
+    let mut query = Query::of(request);
     let status = request.query_string_parameters.get("status").map_or("pending", String::as_str);
     let (status, pk, descending) = match status {
-        "pending" => (StepStatus::Pending, keys::steps_of(me), false),
         "decided" => (StepStatus::Decided, keys::steps_decided_by(me), true),
-        _ => return Err(Problem::invalid("status", "give pending or decided")),
+        other => {
+            if other != "pending" {
+                query.fault("status", "give pending or decided".to_owned());
+            }
+            (StepStatus::Pending, keys::steps_of(me), false)
+        }
     };
-    let partition = IndexQuery { descending, ..IndexQuery::of(Index::Approver, pk) };
-    let budget = Budget { queries: 1 };
-    Ok((status, Listing { partitions: vec![partition], filters: String::new(), filtered: false, budget }))
+    let (from, until) = query.dates();
+    let mut filters = query.filters();
+    filters.owner = query.parsed("owner", "a person's id");
+    query.finish()?;
+    let partition = IndexQuery {
+        descending,
+        from: from.map(|from| from.to_string()),
+        // After every instant of the date.
+        until: until.map(|until| format!("{until}~")),
+        ..IndexQuery::of(Index::Approver, pk)
+    };
+    let listing = Listing {
+        partitions: vec![partition],
+        filters: format!("{from:?} {until:?} {filters:?}"),
+        filtered: !filters.is_empty(),
+        budget: Budget { queries: if filters.is_empty() { 1 } else { FILTERED_BUDGET } },
+    };
+    Ok((status, listing, filters))
+}
+
+/// Whether an approver may see the expense of their step: while it waits for them; and once they have decided, as long as
+/// that submission is the latest and not taken back.
+fn is_shown(status: StepStatus, step: &StepRecord, expense: &ExpenseState) -> bool {
+    match status {
+        // The index may be behind what the expense says of the submission.
+        StepStatus::Pending => over(step, expense).is_none(),
+        StepStatus::Decided | StepStatus::Closed => {
+            expense.submission == step.submission.number
+                && !matches!(expense.status, ExpenseStatus::Draft | ExpenseStatus::Deleted)
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -148,29 +185,31 @@ impl Approval {
     }
 
     /// The steps that wait for the caller, the first due first, or that they decided, the latest first. A page is one
-    /// query of the index, one batch of expenses and one of profiles, whatever there is.
+    /// query of the index and one batch of expenses, three of each where it is narrowed, and one batch of profiles,
+    /// whatever there is.
     async fn queue(&self, me: PersonId, request: &Request) -> Result<Response, Problem> {
-        let (status, listing) = listing_of(me, request)?;
-        let page = listing.page::<StepRecord>(&self.store.table, request, |_| true).await?;
-        let ids: Vec<_> = page.items.iter().map(|step| step.submission.expense).collect();
-        let expenses = self.store.expenses(&ids).await?;
-        let expenses: HashMap<_, _> = expenses.into_iter().map(|expense| (expense.id, expense)).collect();
-        let owners: BTreeSet<_> = expenses.values().map(|expense| expense.owner).collect();
+        let (status, listing, filters) = listing_of(me, request)?;
+        let page = listing
+            .page_of(&self.store.table, request, async |steps: Vec<StepRecord>| {
+                let ids: Vec<_> = steps.iter().map(|step| step.submission.expense).collect();
+                let expenses = self.store.expenses(&ids).await?;
+                let expenses: HashMap<_, _> = expenses.into_iter().map(|expense| (expense.id, expense)).collect();
+                let shown = |step: StepRecord| {
+                    let expense = expenses.get(&step.submission.expense)?;
+                    (is_shown(status, &step, expense) && filters.keep(expense)).then(|| (step, expense.clone()))
+                };
+                Ok(steps.into_iter().map(shown).collect())
+            })
+            .await?;
+        let owners: BTreeSet<_> = page.items.iter().map(|(_, expense)| expense.owner).collect();
         let owners: Vec<_> = owners.into_iter().map(keys::person).collect();
         let names: Vec<PersonRecord> = self.store.table.batch_get(&owners).await?;
         let names: HashMap<_, _> = names.iter().map(|person| (person.state.id, person.display_name())).collect();
-        // The index may be behind what the expense says of the submission.
-        let shown =
-            |step: &StepRecord, expense: &ExpenseState| status != StepStatus::Pending || over(step, expense).is_none();
-        let approvals: Vec<View> = page
-            .items
-            .iter()
-            .filter_map(|step| Some((step, expenses.get(&step.submission.expense)?)))
-            .filter(|(step, expense)| shown(step, expense))
-            .map(|(step, expense)| {
-                View::of(step, expense.clone(), names.get(&expense.owner).cloned().unwrap_or_default())
-            })
-            .collect();
+        let view = |(step, expense): (StepRecord, ExpenseState)| {
+            let owner = names.get(&expense.owner).cloned().unwrap_or_default();
+            View::of(&step, expense, owner)
+        };
+        let approvals: Vec<View> = page.items.into_iter().map(view).collect();
         Ok(Response::json(200, &serde_json::json!({ "approvals": approvals, "next_cursor": page.next_cursor })))
     }
 
@@ -251,11 +290,23 @@ mod tests {
             (json!({"status": "pending"}), format!("APPROVER#{me}"), false),
             (json!({"status": "decided"}), format!("APPROVER#{me}#decided"), true),
         ] {
-            let (_, listing) = listing_of(me, &request(query)).unwrap();
+            let (_, listing, _) = listing_of(me, &request(query)).unwrap();
             assert_eq!(listing.budget.queries, 1);
             let [partition] = &listing.partitions[..] else { panic!("one partition") };
             assert_eq!((&partition.pk, partition.descending, partition.index), (&pk, descending, Index::Approver));
         }
-        assert_eq!(listing_of(me, &request(json!({"status": "closed"}))).unwrap_err().status, 422);
+        let narrowed = json!({"from": "2026-03-12", "until": "2026-03-12", "merchant": "krone"});
+        let (_, listing, _) = listing_of(me, &request(narrowed)).unwrap();
+        let [IndexQuery { from: Some(from), until: Some(until), .. }] = &listing.partitions[..] else {
+            panic!("a day")
+        };
+        let due = |at: &str| keys::instant(at.parse().unwrap());
+        assert!(*from < due("2026-03-12T00:00:00Z") && due("2026-03-12T23:59:59.999999Z") < *until);
+        assert!(*from > due("2026-03-11T23:59:59.999999Z") && due("2026-03-13T00:00:00Z") > *until);
+        assert_eq!(listing.budget.queries, FILTERED_BUDGET);
+        let wrong = json!({"status": "closed", "until": "soon", "owner": "me"});
+        let fields: Vec<_> =
+            listing_of(me, &request(wrong)).unwrap_err().errors.into_iter().map(|it| it.field).collect();
+        assert_eq!(fields, ["status", "until", "owner"]);
     }
 }

@@ -10,7 +10,7 @@
 //! - [`rates`]: the exchange rates, by day;
 //! - [`sums`]: the keys of the projections table that more than one function uses;
 //! - [`http`], [`problem`], [`caller`], [`routes`], [`visible`]: API Gateway requests, RFC 9457 problems, and who may see what;
-//! - [`act`]: what a request asks for, carried out once; [`page`]: lists by page;
+//! - [`act`]: what a request asks for, carried out once; [`page`], [`filters`]: lists by page, and what they are narrowed by;
 //! - [`approvals`]: whom an approval step asks;
 //! - [`duplicates`]: expenses that may be claimed twice;
 //! - [`background`]: work that takes longer than a request, and its place among the open work;
@@ -30,6 +30,7 @@ pub mod bus;
 pub mod caller;
 pub mod duplicates;
 pub mod execution;
+pub mod filters;
 pub mod guard;
 pub mod http;
 pub mod keys;

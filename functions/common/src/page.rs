@@ -12,7 +12,7 @@ use crate::{
     http::Request,
     keys::{Index, PK, SK},
     problem::Problem,
-    table::{IndexQuery, Item, Table, text},
+    table::{IndexQuery, Item, StoreError, Table, text},
 };
 
 /// The most items on a page.
@@ -129,6 +129,20 @@ impl Listing {
         request: &Request,
         keep: impl Fn(&T) -> bool,
     ) -> Result<Listed<T>, Problem> {
+        let kept = |item: T| keep(&item).then_some(item);
+        self.page_of(table, request, async |items: Vec<T>| Ok(items.into_iter().map(&kept).collect())).await
+    }
+
+    /// The same of what `shown` makes of the items of each index page that is read: of each something, or nothing.
+    ///
+    /// # Errors
+    /// 422 where the limit or the cursor is not one; what `shown` says; 503.
+    pub async fn page_of<T: DeserializeOwned, S>(
+        &self,
+        table: &Table,
+        request: &Request,
+        shown: impl AsyncFn(Vec<T>) -> Result<Vec<Option<S>>, Problem>,
+    ) -> Result<Listed<S>, Problem> {
         let limit = limit(request)?;
         let cursor = request.query_string_parameters.get("cursor");
         let (mut at, mut start) = cursor.map(|cursor| self.place(cursor)).transpose()?.unwrap_or((0, None));
@@ -138,14 +152,12 @@ impl Listing {
             let size = if self.filtered { MAX_LIMIT } else { limit - items.len() };
             let query = IndexQuery { limit: i32::try_from(size).unwrap_or(i32::MAX), ..partition.clone() };
             let page = table.query_items(&query, start.take()).await?;
-            let mut left = page.items.len();
-            for found in page.items {
+            let places: Vec<_> = page.items.iter().map(|item| looked(partition.index, item)).collect();
+            let found = serde_dynamo::from_items(page.items).map_err(StoreError::from)?;
+            let mut left = places.len();
+            for (place, item) in places.into_iter().zip(shown(found).await?) {
                 left -= 1;
-                let place = looked(partition.index, &found);
-                let item: T = serde_dynamo::from_item(found).map_err(crate::table::StoreError::from)?;
-                if keep(&item) {
-                    items.push(item);
-                }
+                items.extend(item);
                 if items.len() == limit {
                     let over = left == 0 && page.next.is_none() && at + 1 == self.partitions.len();
                     let next_cursor = self.cursor(partition, place).filter(|_| !over);

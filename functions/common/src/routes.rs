@@ -28,7 +28,24 @@ const fn with_body(method: &'static str) -> Operation {
 /// The operations of each path. The page behind a mailed link (`/approvals/{link}`) is none of the API's: whoever opens
 /// it may have added something to its query.
 pub const ROUTES: &[(&str, &[Operation])] = &[
-    ("/approvals", &[read(&["status", "limit", "cursor"])]),
+    (
+        "/approvals",
+        &[read(&[
+            "status",
+            "from",
+            "until",
+            "category",
+            "currency",
+            "min_minor_units",
+            "max_minor_units",
+            "merchant",
+            "paid_by",
+            "report",
+            "owner",
+            "limit",
+            "cursor",
+        ])],
+    ),
     ("/budgets", &[read(&[])]),
     ("/budgets/{category}", &[with_body("PUT"), bare("DELETE")]),
     ("/exchange-rates", &[read(&["date", "currency"]), with_body("PUT")]),
