@@ -28,6 +28,23 @@ pub fn convert(amount: Money, to: Currency, rates: &DayRates) -> Option<Conversi
     } else {
         (from, to, quotient(published(to)?, published(from)?)?)
     };
+    let amount = by_rate(amount, to, base, rate)?;
+    Some(Conversion { amount, rate, base, quote, date: rates.date, source: rates.source.clone() })
+}
+
+/// Another amount in the currency that was converted from, by the rate of that conversion. `None` where it is of
+/// neither of its currencies, or the result does not fit.
+pub fn convert_alike(amount: Money, conversion: &Conversion) -> Option<Money> {
+    let of_it = [conversion.base, conversion.quote].contains(&amount.currency);
+    if !of_it {
+        return None;
+    }
+    by_rate(amount, conversion.amount.currency, conversion.base, conversion.rate)
+}
+
+/// An amount in another currency, where one unit of `base`, which is one of the two, is `rate` of the other.
+fn by_rate(amount: Money, to: Currency, base: Currency, rate: ExchangeRate) -> Option<Money> {
+    let from = amount.currency;
     // minor units × rate × 10^(decimals of `to`) / 10^(decimals of `from`), as one fraction.
     let minor_units = i128::from(amount.minor_units);
     let mantissa = i128::from(rate.mantissa());
@@ -37,8 +54,7 @@ pub fn convert(amount: Money, to: Currency, rates: &DayRates) -> Option<Conversi
     let numerator = minor_units.checked_mul(multiplier)?.checked_mul(ten(to.exponent() - common)?)?;
     let denominator = divisor.checked_mul(ten(from.exponent() - common)?)?;
     let minor_units = i64::try_from(rounded(numerator, denominator)).ok()?;
-    let amount = Money::new(minor_units, to);
-    Some(Conversion { amount, rate, base, quote, date: rates.date, source: rates.source.clone() })
+    Some(Money::new(minor_units, to))
 }
 
 /// `10^exponent`.

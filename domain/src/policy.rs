@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use slipstream_events::{
     Category, CategoryLimit, Currency, DayRates, ExpenseDetails, ExpenseState, Money, PolicyFinding, PolicyRule,
-    PolicyState, Severity,
+    PolicyState, Severity, Split,
 };
 
-use crate::{conversion::convert, details::MAX_MINOR_UNITS};
+use crate::{
+    conversion::{convert, convert_alike},
+    details::MAX_MINOR_UNITS,
+};
 
 /// The longest that an approver may be given, in seconds: three hundred days, within the year that an execution may take.
 pub const MAX_DUE_SECONDS: u64 = 300 * 24 * 60 * 60;
@@ -221,12 +224,14 @@ fn comparable(facts: &Facts<'_>, amount: Money, currency: Currency) -> Option<Mo
 
 /// How many approvers a submitted expense needs by the policy: none below the amount from which on somebody is asked, if
 /// the policy found nothing and nothing is suspected; two from the amount of the second level on. A refund counts by
-/// its size. Where an amount cannot be compared with a limit, more are asked rather than fewer.
+/// its size, and a part of a split by what is claimed of the whole: splitting a receipt takes nobody out of it. Where an
+/// amount cannot be compared with a limit, more are asked rather than fewer.
 pub fn levels(policy: &PolicyState, expense: &ExpenseState, suspected: bool) -> u32 {
     let size = |money: Money| Money::new(money.minor_units.saturating_abs(), money.currency);
+    let claimed = expense.split.as_ref().map(claimed_of).or(expense.details.amount);
     let compared = |limit: Money| {
-        let amount = expense.details.amount.filter(|amount| amount.currency == limit.currency);
-        let converted = || expense.converted.as_ref().map(|conversion| conversion.amount);
+        let amount = claimed.filter(|amount| amount.currency == limit.currency);
+        let converted = || convert_alike(claimed?, expense.converted.as_ref()?);
         amount.or_else(|| converted().filter(|amount| amount.currency == limit.currency)).map(size)
     };
     let below = |limit: Money| compared(limit).is_some_and(|amount| amount.minor_units < limit.minor_units);
@@ -237,6 +242,12 @@ pub fn levels(policy: &PolicyState, expense: &ExpenseState, suspected: bool) -> 
     } else {
         1
     }
+}
+
+/// What the parts of a split add up to, without the personal one.
+fn claimed_of(split: &Split) -> Money {
+    let personal = split.personal.map_or(0, |personal| personal.minor_units);
+    Money::new(split.total.minor_units.saturating_sub(personal), split.total.currency)
 }
 
 /// What the amounts of its day come to together in the currency of a limit, as far as that can be told, and the first
@@ -516,14 +527,37 @@ mod tests {
             date: date(2026, 3, 12),
             source: "ECB".to_owned(),
         };
-        let converted = |text| ExpenseState { converted: Some(in_euros(text)), ..foreign.clone() };
-        assert_eq!(levels(&policy, &converted("4.60"), false), 0);
-        assert_eq!(levels(&policy, &converted("1000.00"), false), 2);
+        let converted = |dollars, euros| ExpenseState {
+            details: meal(money(dollars, "USD")),
+            converted: Some(in_euros(euros)),
+            ..foreign.clone()
+        };
+        assert_eq!(levels(&policy, &converted("5.00", "4.60"), false), 0);
+        assert_eq!(levels(&policy, &converted("1087.60", "1000.00"), false), 2);
         assert_eq!(
             levels(&PolicyState::default(), &expense(money("0.01", "EUR")), false),
             1,
             "the built-in policy asks"
         );
+
+        let part = |whole: ExpenseState, total, personal: Option<&str>| {
+            let currency = whole.details.amount.unwrap().currency;
+            let split = Split {
+                of: whole.id,
+                parts: vec![whole.id],
+                total: money(total, currency.code()),
+                original_amount: None,
+                tax: None,
+                personal: personal.map(|personal| money(personal, currency.code())),
+            };
+            levels(&policy, &ExpenseState { split: Some(split), ..whole }, false)
+        };
+        let euros = || expense(money("15.00", "EUR"));
+        assert_eq!(part(euros(), "30.00", None), 1, "two parts, each of them small");
+        assert_eq!(part(euros(), "30.00", Some("15.00")), 0, "the rest is not claimed");
+        assert_eq!(part(expense(money("600.00", "EUR")), "1200.00", None), 2, "two parts of a large one");
+        assert_eq!(part(converted("543.80", "500.00"), "1087.60", None), 2, "by the same rate");
+        assert_eq!(part(converted("5.00", "4.60"), "10.00", None), 0);
     }
 
     #[test]

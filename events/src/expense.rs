@@ -273,6 +273,15 @@ pub struct Split {
     pub personal: Option<Money>,
 }
 
+/// The whole, and what of it is claimed: `30.00 EUR in 2 parts, 15.00 EUR of it personal`.
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = self.parts.len();
+        write!(f, "{} in {parts} {}", self.total, if parts == 1 { "part" } else { "parts" })?;
+        self.personal.map_or(Ok(()), |personal| write!(f, ", {personal} of it personal"))
+    }
+}
+
 /// Its owner split it; its own part is what is left in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SplitUp {

@@ -155,6 +155,14 @@ pub struct Conversion {
     pub source: String,
 }
 
+/// The amount and the rate behind it: `36.57 EUR (1 EUR = 1.1658 USD, ECB, 2018-06-01)`.
+impl fmt::Display for Conversion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { amount, rate, base, quote, date, source } = self;
+        write!(f, "{amount} (1 {base} = {rate} {quote}, {source}, {date})")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

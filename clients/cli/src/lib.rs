@@ -19,6 +19,7 @@ mod directory;
 mod failure;
 mod fields;
 mod http;
+mod narrowed;
 mod output;
 mod profile;
 mod srp;

@@ -78,7 +78,8 @@ impl Covered {
 
     fn row(&self, link: &ListLink, owner: Option<String>, warnings: Vec<String>, state: Option<String>) -> Row {
         let details = &self.expense.details;
-        let words = details.date.map(|date| date.to_string()).into_iter();
+        let converted = self.expense.converted.as_ref().map(|conversion| conversion.amount.to_string());
+        let words = converted.into_iter().chain(details.date.map(|date| date.to_string()));
         let words = words.chain(details.category.map(|category| category.to_string().replace('_', " ")));
         let words = words.chain((details.paid_by == PaidBy::CompanyCard).then(|| "company card".to_owned()));
         let words = words.chain(details.cost_centre.clone()).chain(details.project.clone());

@@ -42,6 +42,8 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inl
 struct DecidePage<'a> {
     merchant: &'a str,
     amount: String,
+    converted: Option<String>,
+    split: Option<String>,
     date: String,
     category: String,
     owner: String,
@@ -330,6 +332,8 @@ impl Approval {
         let page = DecidePage {
             merchant: details.merchant.as_deref().unwrap_or("–"),
             amount: details.amount.map(|amount| amount.to_string()).unwrap_or_default(),
+            converted: expense.converted.as_ref().map(ToString::to_string),
+            split: expense.split.as_ref().map(ToString::to_string),
             date: details.date.map(|date| date.to_string()).unwrap_or_default(),
             category: details.category.map(|category| category.to_string().replace('_', " ")).unwrap_or_default(),
             owner,
@@ -511,6 +515,8 @@ mod tests {
         let page = DecidePage {
             merchant: "<script>alert(1)</script>",
             amount: "1.00 EUR".to_owned(),
+            converted: Some("1.00 EUR (<script>, 2026-03-12)".to_owned()),
+            split: Some("<script>".to_owned()),
             date: String::new(),
             category: String::new(),
             owner: "\"><img src=x>".to_owned(),

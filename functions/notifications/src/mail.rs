@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use mail_builder::{MessageBuilder, headers::address::Address};
 use slipstream_common::reports::ReportSubmissionRecord;
 use slipstream_domain::report;
-use slipstream_events::{BudgetThreshold, ExpenseState, FailureReason};
+use slipstream_events::{BudgetThreshold, ExpenseState, FailureReason, PaidBy};
 
 use crate::moment;
 
@@ -93,7 +93,9 @@ impl Part {
         let about = self.decided.map(ToOwned::to_owned).into_iter();
         let about = about.chain(details.date.map(|date| date.to_string()));
         let about = about.chain(details.category.map(|category| category.to_string().replace('_', " ")));
-        let about = about.chain(self.owner.as_deref().map(one_line)).chain(self.why.as_deref().map(one_line));
+        let converted = self.expense.converted.as_ref().map(|conversion| conversion.amount.to_string());
+        let about =
+            about.chain(converted).chain(self.owner.as_deref().map(one_line)).chain(self.why.as_deref().map(one_line));
         let about = about.chain(self.owner.is_some().then(|| self.expense.id.to_string()));
         Line {
             merchant: one_line(merchant),
@@ -346,9 +348,13 @@ fn what(expense: &ExpenseState) -> (String, &str) {
 fn rows(expense: &ExpenseState) -> Vec<(&'static str, String)> {
     let details = &expense.details;
     let (amount, merchant) = what(expense);
-    let mut rows = vec![("Amount", amount), ("Merchant", merchant.to_owned())];
+    let mut rows = vec![("Amount", amount)];
+    rows.extend(expense.converted.as_ref().map(|conversion| ("Converted", conversion.to_string())));
+    rows.extend(expense.split.as_ref().map(|split| ("Part of", split.to_string())));
+    rows.push(("Merchant", merchant.to_owned()));
     rows.extend(details.date.map(|date| ("Date", date.to_string())));
     rows.extend(details.category.map(|category| ("Category", category.to_string().replace('_', " "))));
+    rows.extend((details.paid_by == PaidBy::CompanyCard).then(|| ("Paid by", "company card".to_owned())));
     rows.extend(details.cost_centre.clone().map(|centre| ("Cost centre", centre)));
     rows.extend(details.project.clone().map(|project| ("Project", project)));
     rows.extend(details.note.clone().map(|note| ("Note", note)));
@@ -358,7 +364,7 @@ fn rows(expense: &ExpenseState) -> Vec<(&'static str, String)> {
 
 #[cfg(test)]
 mod tests {
-    use slipstream_events::{Category, ExpenseDetails, ExpenseId, ExpenseStatus, Money};
+    use slipstream_events::{Category, Conversion, ExpenseDetails, ExpenseId, ExpenseStatus, Money, Split};
 
     use super::*;
 
@@ -419,6 +425,39 @@ mod tests {
             }
             assert!(!mail.html.contains("<script>") && !mail.html.contains("<i>") && !mail.html.contains("<b>"));
         }
+    }
+
+    #[test]
+    fn what_is_asked_for_comes_with_its_rate_and_with_the_whole_it_is_a_part_of() {
+        let mut dinner = part("Diner");
+        let dollars = |minor_units| Money::new(minor_units, "USD".parse().unwrap());
+        dinner.expense.details.amount = Some(dollars(2340));
+        dinner.expense.details.paid_by = PaidBy::CompanyCard;
+        dinner.expense.converted = Some(Conversion {
+            amount: Money::new(2007, "EUR".parse().unwrap()),
+            rate: "1.1658".parse().unwrap(),
+            base: "EUR".parse().unwrap(),
+            quote: "USD".parse().unwrap(),
+            date: "2018-06-01".parse().unwrap(),
+            source: "ECB".to_owned(),
+        });
+        dinner.expense.split = Some(Split {
+            of: dinner.expense.id,
+            parts: vec![dinner.expense.id],
+            total: dollars(5000),
+            original_amount: None,
+            tax: None,
+            personal: Some(dollars(2660)),
+        });
+        let alone = Mail::ask(&[dinner.clone()], ASKING, None);
+        for text in [&alone.html, &alone.text] {
+            let rate = "20.07 EUR (1 EUR = 1.1658 USD, ECB, 2018-06-01)";
+            for content in [rate, "50.00 USD in 1 part, 26.60 USD of it personal", "company card"] {
+                assert!(text.contains(content), "{content} is missing in {text}");
+            }
+        }
+        let listed = Mail::ask(&[dinner, part("Café")], ASKING, None);
+        assert!(listed.text.contains("20.07 EUR") && listed.html.contains("20.07 EUR"), "{}", listed.text);
     }
 
     #[test]

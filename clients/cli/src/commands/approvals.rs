@@ -8,6 +8,7 @@ use crate::{
     api::Call,
     context::{Paging, Slip},
     failure::{Failure, Outcome},
+    narrowed::Narrowed,
     views,
 };
 
@@ -25,6 +26,7 @@ enum Status {
 #[command(after_help = "\
 Examples:
   slip approvals
+  slip approvals --category meals --min '100 EUR'
   slip show exp_… && slip receipt fetch rcp_…
   slip approve exp_….1 --comment 'Fine'
   slip --json approvals --all | jq -r '.approvals[].submission_id' | xargs -r slip approve")]
@@ -32,6 +34,11 @@ pub(crate) struct Approvals {
     /// What waits, or what was decided
     #[arg(long, value_enum, default_value_t = Status::Pending)]
     status: Status,
+    #[command(flatten)]
+    narrowed: Narrowed,
+    /// Only this person's, by id or mail address
+    #[arg(long, value_name = "PERSON")]
+    owner: Option<String>,
     #[command(flatten)]
     paging: Paging,
 }
@@ -42,7 +49,12 @@ pub(crate) async fn list(slip: &Slip, approvals: Approvals) -> Outcome {
         Status::Pending => ("pending", "Nothing waits for you."),
         Status::Decided => ("decided", "You have decided nothing yet."),
     };
+    let owner = match &approvals.owner {
+        Some(owner) => Some(super::people::resolve(&slip.api()?, owner).await?),
+        None => None,
+    };
     let call = Call::get("/approvals").query("status", Some(status));
+    let call = approvals.narrowed.onto(call)?.query("owner", owner);
     slip.list(call, "approvals", &approvals.paging, views::approvals, empty).await
 }
 

@@ -1,14 +1,14 @@
 //! Expenses, from the draft to the reimbursement.
 
-use jiff::civil::Date;
 use serde_json::{Value, json};
-use slipstream_events::{ExpenseId, Money, ReceiptId, ReportId};
+use slipstream_events::{ExpenseId, ReceiptId};
 
 use crate::{
     api::{Api, Call},
     context::{Paging, Slip},
     failure::{Failure, Outcome},
-    fields::{self, amount, date, word},
+    fields::{self, word},
+    narrowed::Narrowed,
     output::wrapped,
     views,
 };
@@ -50,33 +50,8 @@ pub(crate) struct List {
     /// draft, submitted, approved, rejected, changes-requested or reimbursed
     #[arg(long, value_parser = word)]
     status: Option<String>,
-    /// From this day on
-    #[arg(long, value_name = "DATE", value_parser = date)]
-    from: Option<Date>,
-    /// Up to this day
-    #[arg(long, value_name = "DATE", value_parser = date)]
-    until: Option<Date>,
-    /// Only this category
-    #[arg(long, value_parser = word)]
-    category: Option<String>,
-    /// Only this currency
-    #[arg(long)]
-    currency: Option<String>,
-    /// This amount or more, such as '20 EUR'
-    #[arg(long, value_parser = amount, allow_hyphen_values = true, value_name = "AMOUNT")]
-    min: Option<Money>,
-    /// This amount or less
-    #[arg(long, value_parser = amount, allow_hyphen_values = true, value_name = "AMOUNT")]
-    max: Option<Money>,
-    /// Merchants with this text in their name
-    #[arg(long, value_name = "TEXT")]
-    merchant: Option<String>,
-    /// out-of-pocket or company-card
-    #[arg(long, value_parser = word)]
-    paid_by: Option<String>,
-    /// Only those of this report
-    #[arg(long)]
-    report: Option<ReportId>,
+    #[command(flatten)]
+    narrowed: Narrowed,
     /// Everyone's (finance); needs --status
     #[arg(long, requires = "status")]
     finance: bool,
@@ -89,32 +64,12 @@ pub(crate) struct List {
 
 /// Lists one's own expenses, or everyone's.
 pub(crate) async fn list(slip: &Slip, list: List) -> Outcome {
-    let bound = list.min.or(list.max).map(|money| money.currency);
-    let currency = list.currency.as_ref().map(|code| code.to_ascii_uppercase());
-    let other = |money: &Money| {
-        currency.as_deref().or(bound.map(slipstream_events::Currency::code)) != Some(money.currency.code())
-    };
-    if [list.min, list.max].iter().flatten().any(other) {
-        return Err(Failure::usage("--min, --max and --currency name different currencies; they are never compared"));
-    }
-    // Amounts without a currency would compare yen to euros.
-    let currency = currency.or(bound.map(|bound| bound.code().to_owned()));
     let owner = match &list.owner {
         Some(owner) => Some(super::people::resolve(&slip.api()?, owner).await?),
         None => None,
     };
-    let call = Call::get(if list.finance { "/finance/expenses" } else { "/expenses" })
-        .query("status", list.status)
-        .query("from", list.from)
-        .query("until", list.until)
-        .query("category", list.category)
-        .query("currency", currency)
-        .query("min_minor_units", list.min.map(|money| money.minor_units))
-        .query("max_minor_units", list.max.map(|money| money.minor_units))
-        .query("merchant", list.merchant)
-        .query("paid_by", list.paid_by)
-        .query("report", list.report)
-        .query("owner", owner);
+    let call = Call::get(if list.finance { "/finance/expenses" } else { "/expenses" }).query("status", list.status);
+    let call = list.narrowed.onto(call)?.query("owner", owner);
     slip.list(call, "expenses", &list.paging, views::expenses, "There is none.").await
 }
 
