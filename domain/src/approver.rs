@@ -27,6 +27,13 @@ pub enum Level {
     Second(SecondLevel),
 }
 
+/// Somebody who may be asked, by the place they stand at: their own, or that of whom they stand in for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate {
+    decides: PersonId,
+    place: PersonId,
+}
+
 /// Everyone who may be asked about one submitter's expenses, as they are on a day.
 #[derive(Debug, Clone)]
 pub struct Organisation {
@@ -37,7 +44,7 @@ pub struct Organisation {
 
 impl Organisation {
     /// Of `submitter` on `today`. `people` are the submitter, everyone in finance, the managers upwards, and the delegates
-    /// of all of them; who is not among them does not exist.
+    /// of all of them and theirs in turn; who is not among them does not exist.
     pub const fn new(submitter: PersonId, people: BTreeMap<PersonId, PersonState>, today: Date) -> Self {
         Self { submitter, people, today }
     }
@@ -65,27 +72,35 @@ impl Organisation {
         person.active && person.id != self.submitter
     }
 
-    /// Who decides where `person` stands: they, or in a delegation's days their delegate, or nobody. A delegate who has
-    /// left stands in for nobody.
-    fn standing(&self, person: &PersonState) -> Option<PersonId> {
-        if !person.active {
-            return None;
+    /// Who decides where `person` stands: they, or in a delegation's days their delegate, whose own delegate stands in for
+    /// them in turn; or nobody, where that is the submitter. A delegate who has left stands in for nobody, and a circle
+    /// ends where it closes.
+    fn standing(&self, person: &PersonState) -> Option<Candidate> {
+        let mut line = vec![person];
+        while let Some(delegate) = line.last().and_then(|last| delegation_of(last, self.today)) {
+            match self.person(delegate).filter(|delegate| delegate.active) {
+                Some(delegate) if line.iter().all(|known| known.id != delegate.id) => line.push(delegate),
+                _ => break,
+            }
         }
-        let delegate = delegation_of(person, self.today).and_then(|id| self.person(id)).filter(|one| one.active);
-        Some(delegate.unwrap_or(person)).filter(|one| self.may_decide(one)).map(|one| one.id)
+        let decides = line.last().filter(|last| person.active && self.may_decide(last))?;
+        Some(Candidate { decides: decides.id, place: person.id })
     }
 
     /// Everyone in finance who may decide; those whom somebody stands in for only by their delegate.
-    fn finance(&self) -> BTreeSet<PersonId> {
-        let finance = self.people.values().filter(|person| person.roles.contains(&Role::Finance));
-        finance.filter_map(|person| self.standing(person)).collect()
+    fn finance(&self) -> BTreeSet<Candidate> {
+        self.in_finance().filter_map(|person| self.standing(person)).collect()
+    }
+
+    fn in_finance(&self) -> impl Iterator<Item = &PersonState> {
+        self.people.values().filter(|person| person.roles.contains(&Role::Finance))
     }
 
     /// Who may be asked at a level, whoever comes first before the others. Those of one rank are equal.
-    fn ranks(&self, level: Level) -> Vec<BTreeSet<PersonId>> {
+    fn ranks(&self, level: Level) -> Vec<BTreeSet<Candidate>> {
         let line = self.managers();
         let from = |first: usize| line.iter().skip(first).filter_map(|manager| self.standing(manager));
-        let single = |id: PersonId| BTreeSet::from([id]);
+        let single = |candidate: Candidate| BTreeSet::from([candidate]);
         let mut ranks: Vec<_> = match level {
             Level::First => from(0).map(single).collect(),
             Level::Second(SecondLevel::ManagersManager) => from(1).map(single).collect(),
@@ -93,9 +108,17 @@ impl Organisation {
         };
         ranks.push(self.finance());
         // Rather somebody who is away than nobody: the manager whose delegate is the submitter, say.
-        let away = line.iter().filter(|manager| self.may_decide(manager)).map(|manager| single(manager.id));
-        ranks.extend(away);
+        let themselves = |person: &PersonState| Candidate { decides: person.id, place: person.id };
+        ranks.extend(line.iter().filter(|manager| self.may_decide(manager)).map(|manager| single(themselves(manager))));
+        ranks.push(self.in_finance().filter(|person| self.may_decide(person)).map(themselves).collect());
         ranks
+    }
+
+    /// Who is passed over with somebody who does not answer: they, and those for whom they stand in, so that the end of a
+    /// delegation does not bring a step back that has gone on.
+    pub fn passed_over_with(&self, level: Level, asked: PersonId) -> BTreeSet<PersonId> {
+        let theirs = self.ranks(level).into_iter().flatten().filter(|candidate| candidate.decides == asked);
+        theirs.map(|candidate| candidate.place).chain([asked]).collect()
     }
 
     /// Who is asked at a level: the first rank of which somebody is left beside those that were `passed_over`; of equals
@@ -111,27 +134,31 @@ impl Organisation {
         asked: Option<PersonId>,
     ) -> Result<PersonId, NobodyToAsk> {
         let ranks = self.ranks(level);
-        let reachable = |id: &PersonId| self.person(*id).is_some_and(|person| !person.mail_undeliverable);
-        let fresh = |id: &PersonId| !passed_over.contains(id);
-        let first = |left: &dyn Fn(&PersonId) -> bool| {
+        let reachable = |one: &Candidate| self.person(one.decides).is_some_and(|person| !person.mail_undeliverable);
+        // Nor whoever stands in by now for one who was passed over.
+        let fresh = |one: &Candidate| ![one.decides, one.place].iter().any(|id| passed_over.contains(id));
+        let first = |left: &dyn Fn(&Candidate) -> bool| {
             ranks.iter().find_map(|rank| {
                 let mut left = rank.iter().copied().filter(left).peekable();
                 let lowest = *left.peek()?;
-                Some(left.find(|id| Some(*id) == asked).unwrap_or(lowest))
+                Some(left.find(|one| Some(one.decides) == asked).unwrap_or(lowest).decides)
             })
         };
-        first(&|id| fresh(id) && reachable(id))
+        first(&|one| fresh(one) && reachable(one))
             .or_else(|| first(&fresh))
             .or_else(|| first(&|_| true))
             .ok_or(NobodyToAsk)
     }
 
-    /// Whether somebody who has said yes at the first level stands at the second, too: then they are not asked twice.
+    /// Whether somebody who has said yes at the first level stands at the second, too, or nobody else is left there: then
+    /// they are not asked twice.
     pub fn stands_at_second(&self, level: SecondLevel, decided_by: PersonId) -> bool {
-        match level {
-            SecondLevel::Finance => self.finance().contains(&decided_by),
-            SecondLevel::ManagersManager => self.choose(Level::Second(level), &[], None) == Ok(decided_by),
-        }
+        let asked = |passed_over: &[PersonId]| self.choose(Level::Second(level), passed_over, None);
+        let stands = match level {
+            SecondLevel::Finance => self.finance().iter().any(|candidate| candidate.decides == decided_by),
+            SecondLevel::ManagersManager => asked(&[]) == Ok(decided_by),
+        };
+        stands || asked(&[decided_by]) == Ok(decided_by)
     }
 
     /// Why `from` is not asked any more.
@@ -239,6 +266,26 @@ mod tests {
             ("… and no finance: the manager, away or not", &[under(1, 2), away(person(2), 1, first, last)], Ok(2)),
             ("finance is the submitter: another of them", &[finance(1), finance(9)], Ok(9)),
             ("finance is away: their delegate", &[person(1), away(finance(9), 3, first, last), person(3)], Ok(3)),
+            (
+                "the delegate is away, too: theirs",
+                &[under(1, 2), away(person(2), 3, first, last), away(person(3), 4, first, last), person(4)],
+                Ok(4),
+            ),
+            (
+                "the delegate's delegate is the submitter: the next one up",
+                &[under(1, 2), away(under(2, 9), 3, first, last), away(person(3), 1, first, last), person(9)],
+                Ok(9),
+            ),
+            (
+                "two who stand in for one another: the one who was named",
+                &[under(1, 2), away(person(2), 3, first, last), away(person(3), 2, first, last)],
+                Ok(3),
+            ),
+            (
+                "finance's delegate is the submitter, and nobody else is there: finance, away or not",
+                &[person(1), away(finance(9), 1, first, last)],
+                Ok(9),
+            ),
             ("mail does not arrive: the next one up", &[under(1, 2), unreachable(under(2, 3)), person(3)], Ok(3)),
             ("… unless nobody else is there", &[under(1, 2), unreachable(person(2))], Ok(2)),
             ("finance left", &[person(1), left(finance(9))], Err(NobodyToAsk)),
@@ -265,6 +312,12 @@ mod tests {
         let own = [under(1, 2), under(2, 1), finance(1), finance(9)];
         assert_eq!(second(&own, ManagersManager, &[2]), Ok(id(9)), "the second level is the submitter");
         assert_eq!(second(&own, Finance, &[2]), Ok(id(9)), "the second level is the submitter");
+        let stood_in_for = [under(1, 2), person(2), away(finance(9), 2, TODAY, TODAY)];
+        assert_eq!(
+            second(&stood_in_for, Finance, &[2]),
+            Ok(id(9)),
+            "not their delegate, who decided at the first level"
+        );
     }
 
     #[test]
@@ -278,6 +331,27 @@ mod tests {
             organisation.stands_at_second(SecondLevel::ManagersManager, id(3)),
             "asked as delegate or after a while"
         );
+        let alone = [PersonState { manager: Some(id(2)), ..finance(1) }, person(2)];
+        let alone = self::organisation(&alone);
+        for level in [SecondLevel::Finance, SecondLevel::ManagersManager] {
+            assert!(alone.stands_at_second(level, id(2)), "there is nobody else but the submitter");
+        }
+    }
+
+    #[test]
+    fn what_has_gone_on_does_not_come_back_with_a_delegation() {
+        let (before, after) = (
+            [under(1, 2), under(2, 5), person(3), person(5)],
+            [under(1, 2), away(under(2, 5), 3, TODAY, TODAY), person(3), person(5)],
+        );
+        // The manager has not answered, and then names a delegate.
+        let passed: Vec<_> = organisation(&before).passed_over_with(Level::First, id(2)).into_iter().collect();
+        assert_eq!(passed, [id(2)]);
+        assert_eq!(organisation(&after).choose(Level::First, &passed, Some(id(5))), Ok(id(5)));
+        // Their delegate has not answered, and then they are back.
+        let passed: Vec<_> = organisation(&after).passed_over_with(Level::First, id(3)).into_iter().collect();
+        assert_eq!(passed, [id(2), id(3)]);
+        assert_eq!(organisation(&before).choose(Level::First, &passed, Some(id(5))), Ok(id(5)));
     }
 
     #[test]

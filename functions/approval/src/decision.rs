@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use slipstream_common::{
-    approvals::People,
+    approvals::{People, whole_seconds},
     keys::{self, Index, Open},
     records::{PersonRecord, StepOutcome, StepRecord, StepStatus},
     store::{ChangeError, add_expense_change, add_person_check},
@@ -11,10 +11,7 @@ use slipstream_common::{
 use slipstream_domain::expense::{Command, Decision, decide};
 use slipstream_events::{Actor, Cause, CorrelationId, ExpenseState, PersonId, Subject};
 
-use crate::{
-    Approval,
-    task::{self, whole_seconds},
-};
+use crate::{Approval, task};
 
 /// What entitles to a decision; the transaction itself checks it.
 #[derive(Debug, Clone)]
@@ -122,7 +119,7 @@ pub(crate) fn add_decision(
 }
 
 impl Approval {
-    /// Decides as the ballot says.
+    /// Decides as the ballot says, and what that made of the step.
     ///
     /// # Errors
     /// [`ChangeError::is_conflict`] when something else was faster.
@@ -131,12 +128,13 @@ impl Approval {
         ballot: &Ballot<'_>,
         decision: Decision,
         cause: &Cause,
-    ) -> Result<(), ChangeError> {
+    ) -> Result<StepOutcome, ChangeError> {
+        let outcome = outcome_of(&decision, ballot.more_to_ask);
         let mut transaction = Transaction::default();
         let (decided, _) = add_decision(&mut transaction, ballot, decision, cause)?;
         self.store.table.commit(transaction).await?;
         self.go_on(&decided).await;
-        Ok(())
+        Ok(outcome)
     }
 
     /// Whether another level is asked after a yes at this step; none where the step does not ask its approver any more. It

@@ -5,14 +5,15 @@
 
 use askama::Template;
 use slipstream_common::{
+    approvals::Beginning,
     http::{Request, Response},
     keys,
     records::{StepOutcome, StepRecord, StepStatus},
     store::{ChangeError, add_expense_change, add_step_closing},
-    table::{Condition, Transaction, text},
+    table::{Condition, StoreError, Transaction, text},
 };
 use slipstream_domain::expense::{Command, Rejection, decide};
-use slipstream_events::{ExpenseState, ExpenseStatus};
+use slipstream_events::{EventBody, ExpenseState, ExpenseStatus};
 
 use crate::{
     Approval,
@@ -36,48 +37,66 @@ struct DisownPage<'a> {
     fault: Option<&'a str>,
 }
 
-/// Why a decision cannot be taken back any more, if so.
-fn settled(step: &StepRecord, expense: &ExpenseState) -> Option<(&'static str, &'static str)> {
-    if step.disowned_at.is_some() || expense.submission != step.submission.number {
-        return Some((
-            "Already open again",
-            "This expense is being decided anew, or was. There is nothing left to do.",
-        ));
-    }
-    match expense.status {
-        ExpenseStatus::Reimbursed => Some((
-            "Already paid out",
-            "The money has gone, so it cannot be reopened here. Please tell finance at once.",
-        )),
-        ExpenseStatus::Draft | ExpenseStatus::Deleted => {
-            Some(("No longer waiting", "Its owner has taken the expense back. There is nothing left to do."))
-        }
-        _ => None,
-    }
-}
-
-/// The page that asks whether it was them.
-pub(crate) fn page(step: &StepRecord, expense: &ExpenseState, fault: Option<&str>) -> Response {
-    if let Some((title, text)) = settled(step, expense) {
-        return message(if fault.is_some() { 409 } else { 200 }, title, text, None);
-    }
-    let details = &expense.details;
-    let page = DisownPage {
-        decided: match step.outcome {
-            Some(StepOutcome::Rejected) => "rejected",
-            Some(StepOutcome::ChangesRequested) => "sent back for changes",
-            _ => "approved",
-        },
-        merchant: details.merchant.as_deref().unwrap_or("–"),
-        amount: details.amount.map(|amount| amount.to_string()).unwrap_or_default(),
-        date: details.date.map(|date| date.to_string()).unwrap_or_default(),
-        when: step.decided_at.map(crate::page::moment).unwrap_or_default(),
-        fault,
-    };
-    html(if fault.is_some() { 422 } else { 200 }, &page)
-}
-
 impl Approval {
+    /// Why a decision cannot be taken back any more, if so.
+    async fn settled(
+        &self,
+        step: &StepRecord,
+        expense: &ExpenseState,
+    ) -> Result<Option<(&'static str, &'static str)>, StoreError> {
+        if step.disowned_at.is_some() || expense.submission != step.submission.number {
+            return Ok(Some((
+                "Already open again",
+                "This expense is being decided anew, or was. There is nothing left to do.",
+            )));
+        }
+        Ok(match expense.status {
+            ExpenseStatus::Reimbursed => Some((
+                "Already paid out",
+                "The money has gone, so it cannot be reopened here. Please tell finance at once.",
+            )),
+            ExpenseStatus::Draft | ExpenseStatus::Deleted => {
+                Some(("No longer waiting", "Its owner has taken the expense back. There is nothing left to do."))
+            }
+            // Reopened is what was submitted and looked at by the policy, and nothing else.
+            ExpenseStatus::ChangesRequested if self.has_changed(expense).await? => Some((
+                "No longer waiting",
+                "Its owner has changed the expense meanwhile. Whoever is asked next decides it anew.",
+            )),
+            _ => None,
+        })
+    }
+
+    /// Whether an expense that was sent back has changed since.
+    async fn has_changed(&self, expense: &ExpenseState) -> Result<bool, StoreError> {
+        let latest = self.store.latest_history(expense, 1).await?;
+        let latest = latest.last().and_then(|record| record.event().ok());
+        Ok(!latest.is_some_and(|event| matches!(event.data, EventBody::ExpenseChangesRequested(_))))
+    }
+
+    /// The page that asks whether it was them.
+    pub(crate) async fn disown_page(&self, step: &StepRecord, expense: &ExpenseState, fault: Option<&str>) -> Response {
+        match self.settled(step, expense).await {
+            Ok(Some((title, text))) => return message(if fault.is_some() { 409 } else { 200 }, title, text, None),
+            Ok(None) => {}
+            Err(error) => return unavailable(&error),
+        }
+        let details = &expense.details;
+        let page = DisownPage {
+            decided: match step.outcome {
+                Some(StepOutcome::Rejected) => "rejected",
+                Some(StepOutcome::ChangesRequested) => "sent back for changes",
+                _ => "approved",
+            },
+            merchant: details.merchant.as_deref().unwrap_or("–"),
+            amount: details.amount.map(|amount| amount.to_string()).unwrap_or_default(),
+            date: details.date.map(|date| date.to_string()).unwrap_or_default(),
+            when: step.decided_at.map(crate::page::moment).unwrap_or_default(),
+            fault,
+        };
+        html(if fault.is_some() { 422 } else { 200 }, &page)
+    }
+
     /// Reopens what was decided in the name of whoever the link was mailed to.
     pub(crate) async fn disown(&self, link: &Link, request: &Request) -> Response {
         let mut races = 0;
@@ -88,8 +107,10 @@ impl Approval {
                 Ok(Behind::Asked { .. } | Behind::Unknown) => return unknown(),
                 Err(error) => return unavailable(&error),
             };
-            if let Some((title, text)) = settled(&step, &expense) {
-                return message(409, title, text, None);
+            match self.settled(&step, &expense).await {
+                Ok(Some((title, text))) => return message(409, title, text, None),
+                Ok(None) => {}
+                Err(error) => return unavailable(&error),
             }
             match self.reopen(link, &step, &expense, request).await {
                 Ok(()) => {
@@ -120,7 +141,7 @@ impl Approval {
         expense: &ExpenseState,
         request: &Request,
     ) -> Result<(), ChangeError> {
-        let policy_version = self.policy_version(expense).await?;
+        let Beginning { policy_version, .. } = self.store.beginning(expense).await?;
         let correlation_id = self.correlation_of(expense).await.unwrap_or_else(|| request.correlation_id());
         let cause = Self::cause_of(step, expense, &correlation_id);
         let (submission, disowned_by) = (step.submission.number, step.approver);

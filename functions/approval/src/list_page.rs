@@ -185,6 +185,11 @@ impl Approval {
         })
     }
 
+    /// Whether a link is that of a mail which confirmed decisions.
+    pub(crate) async fn list_confirms(&self, link: &ListLink) -> Result<bool, StoreError> {
+        Ok(matches!(self.behind_list(link).await?, Behind::Shown(Shown { confirms: true, .. })))
+    }
+
     /// The names of those whose expenses they are.
     async fn owners(&self, covered: &[Covered]) -> Result<HashMap<PersonId, String>, StoreError> {
         let owners: BTreeSet<_> = covered.iter().map(|one| one.expense.owner).collect();
@@ -270,8 +275,9 @@ impl Approval {
             }
             let step = link.of_step(submission, one.step.step);
             match self.decide_by_link(&step, &decision, request).await {
-                Ok(Decided::Now) => {
+                Ok(Decided::Now { passed }) => {
                     decided += 1;
+                    let now = if passed { "Approved by you; the next approver is asked now" } else { now };
                     notes.push((submission, now.to_owned()));
                 }
                 Ok(Decided::Over { title, .. }) => notes.push((submission, format!("Not decided: {title}"))),

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use slipstream_common::{
     execution::StepEnd,
     http::{Request, Response},
-    records::{PersonRecord, StepRecord},
+    records::{PersonRecord, StepOutcome, StepRecord},
     store::ChangeError,
     table::StoreError,
     warnings::warnings,
@@ -33,6 +33,10 @@ use crate::{
 /// How many of the latest changes of an expense are looked at for what happened before.
 const LATEST: u32 = 50;
 
+/// How much of pictures a page has, in bytes of base64: the answer of a function has at most 6 MB
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
+const MOST_PICTURES: usize = 4_500_000;
+
 /// Only what is written here may be loaded or done
 /// (<https://www.w3.org/TR/CSP3/>): the style in the page, pictures in the page, forms to where it came from.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -52,7 +56,9 @@ struct DecidePage<'a> {
     project: Option<&'a str>,
     paid_by_company: bool,
     due: String,
-    picture: Option<String>,
+    pictures: Vec<String>,
+    /// How many pages the receipt has; more than there are pictures where not all are shown.
+    pages: usize,
     warnings: Vec<String>,
     earlier: Vec<String>,
     attempt: Attempt<'a>,
@@ -197,7 +203,10 @@ pub(crate) const REASSIGNED: (&str, &str) =
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Decided {
     /// It counts.
-    Now,
+    Now {
+        /// Whether the next level is asked after this yes.
+        passed: bool,
+    },
     /// The step waits for nobody any more, with what to say of it.
     Over {
         /// In a few words.
@@ -246,7 +255,11 @@ impl Approval {
     pub(crate) async fn page(&self, request: Request) -> Response {
         let link = request.path_parameters.get("link").map(String::as_str).unwrap_or_default();
         if self.links_require_sign_in {
-            return sign_in(&self.web_origin);
+            match self.takes_back(link).await {
+                Ok(true) => {}
+                Ok(false) => return sign_in(&self.web_origin),
+                Err(error) => return unavailable(&error),
+            }
         }
         if let Ok(link) = link.parse::<ListLink>() {
             let span = tracing::info_span!(
@@ -274,6 +287,17 @@ impl Approval {
         }
         .instrument(span)
         .await
+    }
+
+    /// Whether a link is for taking back what was decided: it releases no money, so it works where others need a sign-in.
+    async fn takes_back(&self, link: &str) -> Result<bool, StoreError> {
+        if let Ok(list) = link.parse() {
+            return self.list_confirms(&list).await;
+        }
+        match link.parse() {
+            Ok(link) => Ok(matches!(self.behind(&link).await?, Behind::Decided { .. })),
+            Err(()) => Ok(false),
+        }
     }
 
     /// Whoever is asked, if they may still see and decide: who has left does neither.
@@ -308,7 +332,7 @@ impl Approval {
         let back = back_of(link, request);
         let (step, expense) = match self.behind(link).await {
             Ok(Behind::Asked { step, expense, .. }) => (step, expense),
-            Ok(Behind::Decided { step, expense }) => return disown::page(&step, &expense, attempt.fault),
+            Ok(Behind::Decided { step, expense }) => return self.disown_page(&step, &expense, attempt.fault).await,
             Ok(Behind::Reassigned) => return message(200, REASSIGNED.0, REASSIGNED.1, back),
             Ok(Behind::Unknown) => return unknown(),
             Err(error) => return unavailable(&error),
@@ -329,6 +353,7 @@ impl Approval {
             Ok(history) => history.iter().filter_map(|record| before(&record.event().ok()?)).collect(),
             Err(error) => return unavailable(&error),
         };
+        let (pictures, pages) = self.pictures(&expense).await;
         let page = DecidePage {
             merchant: details.merchant.as_deref().unwrap_or("–"),
             amount: details.amount.map(|amount| amount.to_string()).unwrap_or_default(),
@@ -342,7 +367,8 @@ impl Approval {
             project: details.project.as_deref(),
             paid_by_company: details.paid_by == slipstream_events::PaidBy::CompanyCard,
             due: moment(step.due_at),
-            picture: self.picture(&expense).await,
+            pictures,
+            pages,
             warnings,
             earlier,
             attempt,
@@ -351,20 +377,31 @@ impl Approval {
         html(status, &page)
     }
 
-    /// The receipt's preview, in the page itself.
-    async fn picture(&self, expense: &ExpenseState) -> Option<String> {
-        let receipt = self.store.receipt(expense.receipt?).await.ok().flatten().filter(|receipt| receipt.pages > 0)?;
-        let key = receipt.object_key("preview.jpg");
-        match self.s3.get_object().bucket(&self.bucket).key(key).send().await {
-            Ok(object) => {
-                let bytes = object.body.collect().await.ok()?.into_bytes();
-                Some(format!("data:image/jpeg;base64,{}", BASE64_STANDARD.encode(bytes)))
+    /// The receipt's pages, in the page itself, as many as fit; and how many there are.
+    async fn pictures(&self, expense: &ExpenseState) -> (Vec<String>, usize) {
+        let receipt = match expense.receipt {
+            Some(receipt) => self.store.receipt(receipt).await.ok().flatten(),
+            None => None,
+        };
+        let Some(receipt) = receipt else { return (Vec::new(), 0) };
+        let (mut pictures, mut bytes) = (Vec::new(), 0);
+        for number in 1..=receipt.pages {
+            let key = receipt.picture_key("preview", number);
+            let picture = match self.s3.get_object().bucket(&self.bucket).key(key).send().await {
+                Ok(object) => object.body.collect().await.map(|body| BASE64_STANDARD.encode(body.into_bytes())).ok(),
+                Err(error) => {
+                    tracing::warn!(error = %DisplayErrorContext(error), "the preview cannot be shown");
+                    None
+                }
+            };
+            let Some(picture) = picture else { break };
+            bytes += picture.len();
+            if bytes > MOST_PICTURES && number > 1 {
+                break;
             }
-            Err(error) => {
-                tracing::warn!(error = %DisplayErrorContext(error), "the preview cannot be shown");
-                None
-            }
+            pictures.push(format!("data:image/jpeg;base64,{picture}"));
         }
+        (pictures, usize::try_from(receipt.pages).unwrap_or(usize::MAX))
     }
 
     async fn post(&self, link: &Link, request: &Request) -> Response {
@@ -378,8 +415,11 @@ impl Approval {
         };
         let back = back_of(link, request);
         match self.decide_by_link(link, &decision, request).await {
-            Ok(Decided::Now) => {
+            Ok(Decided::Now { passed }) => {
                 let (title, text) = match decision {
+                    Decision::Approve { .. } if passed => {
+                        ("Approved by you", "Thank you. The next approver is asked now, and decides.")
+                    }
                     Decision::Approve { .. } => {
                         ("Approved", "Thank you. The expense is approved and its owner is told.")
                     }
@@ -428,16 +468,16 @@ impl Approval {
             let decided = async {
                 // Where it asks somebody else by now, the link is one of the former ones: look again.
                 let Some(more_to_ask) = self.more_to_ask(&step, &expense, &correlation_id).await? else {
-                    return Ok(false);
+                    return Ok(None);
                 };
                 let credential = Credential::LinkHash(link.hash());
                 let ballot = Ballot { step: &step, credential, approver: &approver, more_to_ask, expense: &expense };
                 let cause = Self::cause_of(&step, &expense, &correlation_id);
-                self.decide(&ballot, decision.clone(), &cause).await.map(|()| true)
+                self.decide(&ballot, decision.clone(), &cause).await.map(Some)
             };
             match decided.await {
-                Ok(false) => {}
-                Ok(true) => return Ok(Decided::Now),
+                Ok(None) => {}
+                Ok(Some(outcome)) => return Ok(Decided::Now { passed: outcome == StepOutcome::Passed }),
                 // Something was faster, perhaps only a harmless change of the same expense: look again.
                 Err(error) if error.is_conflict() && races < 8 => races += 1,
                 Err(ChangeError::Rejected(Rejection::OwnExpense)) => return Ok(Decided::Own),
@@ -525,7 +565,8 @@ mod tests {
             project: None,
             paid_by_company: false,
             due: String::new(),
-            picture: None,
+            pictures: Vec::new(),
+            pages: 0,
             warnings: vec!["<script>".to_owned()],
             earlier: vec!["<script>".to_owned()],
             attempt: Attempt { fault: Some("<script>"), decision: "reject", comment: "</textarea><script>" },

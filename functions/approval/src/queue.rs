@@ -175,11 +175,10 @@ struct Wanted {
 impl Approval {
     /// Answers a request of somebody who is signed in.
     pub(crate) async fn api(&self, request: Request) -> Result<Response, Problem> {
-        let caller = caller::authenticate(&request, &self.store).await?;
-        let me = caller.state.id;
+        let me = caller::authenticate(&request, &self.store).await?.state.id;
         match (request.http_method.as_str(), request.resource.as_str()) {
             ("GET", "/approvals") => self.queue(me, &request).await,
-            ("POST", "/submissions/{submission_id}/decision") => self.decide_signed_in(caller, &request).await,
+            ("POST", "/submissions/{submission_id}/decision") => self.decide_signed_in(me, &request).await,
             _ => Err(Problem::method_not_allowed()),
         }
     }
@@ -214,8 +213,7 @@ impl Approval {
     }
 
     /// Decides the step of a submission that waits for the caller. The same decision again has the same answer.
-    async fn decide_signed_in(&self, caller: PersonRecord, request: &Request) -> Result<Response, Problem> {
-        let me = caller.state.id;
+    async fn decide_signed_in(&self, me: PersonId, request: &Request) -> Result<Response, Problem> {
         let submission: SubmissionId = request.path("submission_id", "submission")?;
         let wanted: Wanted = request.json()?;
         let decision = decision_from(&wanted.decision, wanted.comment.as_deref()).map_err(|(field, fault)| {
@@ -231,6 +229,8 @@ impl Approval {
             let mine = steps.into_iter().filter(|step| step.approver == me);
             let step = mine.max_by_key(|step| (step.status == StepStatus::Pending, step.step));
             let step = step.ok_or_else(not_found)?;
+            // Anew with every attempt: the transaction asks that their profile is as it was read.
+            let approver = self.active(me).await?.ok_or_else(not_found)?;
             let expense = self.store.expense(submission.expense).await?.ok_or_else(not_found)?;
             let owner = self.store.person(expense.owner).await?;
             let owner = owner.map(|owner| owner.display_name()).unwrap_or_default();
@@ -249,7 +249,7 @@ impl Approval {
                 let ballot = Ballot {
                     step: &step,
                     credential: Credential::Person(me),
-                    approver: &caller,
+                    approver: &approver,
                     more_to_ask,
                     expense: &expense,
                 };

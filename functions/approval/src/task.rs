@@ -1,11 +1,11 @@
 //! The state machine's tasks. Each may be carried out twice and may die between any two calls.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use slipstream_common::{
     Fault,
-    approvals::{People, add_reassignment},
+    approvals::{Beginning, People, add_reassignment, seconds_after},
     duplicates,
     execution::StepEnd,
     http::new_correlation_id,
@@ -16,12 +16,11 @@ use slipstream_common::{
 };
 use slipstream_domain::{
     approver::Level,
-    expense::{Command, Rejection, decide},
+    expense::{Command, decide},
     policy::levels,
 };
 use slipstream_events::{
-    Actor, Cause, CorrelationId, EventBody, ExpenseState, ExpenseStatus, PersonId, ReassignmentReason, SecondLevel,
-    SubmissionId,
+    Actor, Cause, CorrelationId, ExpenseState, ExpenseStatus, PersonId, ReassignmentReason, SecondLevel, SubmissionId,
 };
 use tracing::Instrument as _;
 
@@ -119,11 +118,6 @@ const MAX_RACES: u32 = 8;
 /// How long after its due date a step is let expire at the earliest; a restart of the approval gets at least this.
 const SHORTEST_WAIT: i64 = 1;
 
-/// The instant without its fraction: due dates are compared as text, which is right at one precision only.
-pub fn whole_seconds(at: Timestamp) -> Timestamp {
-    Timestamp::from_second(at.as_second()).unwrap_or(at)
-}
-
 /// The cause of what the approval does by itself.
 pub(crate) fn cause(correlation_id: CorrelationId, causation_id: String) -> Cause {
     Cause {
@@ -171,18 +165,18 @@ impl Approval {
             });
             return Ok(Standing::Ended { outcome: if approved { StepEnd::Approved } else { StepEnd::Closed } });
         };
-        let version = self.policy_version(&expense).await?;
-        let policy = self.store.policy(version).await?.unwrap_or_default();
+        let Beginning { policy_version, policy, reopened } = self.store.beginning(&expense).await?;
         let (levels, second_level) = match steps.last() {
             Some(passed) => (passed.levels, passed.second_level),
             None => {
                 // Also what its owner says is none: their word alone must not save asking somebody.
                 let suspected = !duplicates::suspects(&self.store, &expense).await?.is_empty();
-                (levels(&policy, &expense, suspected), policy.second_level)
+                // What somebody was asked before, and says that they did not decide, somebody is asked again.
+                (levels(&policy, &expense, suspected).max(u32::from(reopened)), policy.second_level)
             }
         };
         if levels == 0 {
-            let command = Command::AutoApprove { submission: submission.number, policy_version: version };
+            let command = Command::AutoApprove { submission: submission.number, policy_version };
             let mut transaction = Transaction::default();
             add_expense_change(&mut transaction, Some(&expense), decide(Some(&expense), command)?, cause)?;
             // Something was faster, a withdrawal say: the state machine tries again and finds it.
@@ -195,32 +189,19 @@ impl Approval {
         let level = if step == 1 { Level::First } else { Level::Second(second_level) };
         let organisation = People::new(&self.store, now).organisation(expense.owner).await?;
         let approver = organisation.choose(level, &passed_over, None)?;
-        let after = |seconds: u64| -> Result<Timestamp, Fault> {
-            Ok(whole_seconds(now) + SignedDuration::from_secs(i64::try_from(seconds)?))
-        };
+        let after = |seconds| seconds_after(now, seconds);
         let choice = Choice {
             step,
             approver,
-            due_at: after(policy.decision_due_seconds)?,
-            remind_at: after(policy.reminder_after_seconds)?,
-            escalate_at: after(policy.escalation_after_seconds)?,
+            due_at: after(policy.decision_due_seconds),
+            remind_at: after(policy.reminder_after_seconds),
+            escalate_at: after(policy.escalation_after_seconds),
             levels,
             second_level,
             passed_over,
         };
         let times = [choice.remind_at, choice.escalate_at];
         Ok(Standing::pending(choice, times, now))
-    }
-
-    /// The policy that the submission began with, as its event says.
-    pub(crate) async fn policy_version(&self, expense: &ExpenseState) -> Result<u32, ChangeError> {
-        let history = self.store.history(expense.id).await?;
-        let began = history.iter().rev().find_map(|record| match record.event().ok()?.data {
-            EventBody::ExpenseSubmitted(data) => Some(data.change.policy_version),
-            EventBody::ExpenseReopened(data) => Some(data.change.policy_version),
-            _ => None,
-        });
-        began.ok_or(ChangeError::Rejected(Rejection::Existence("the expense has no submission in its history")))
     }
 
     async fn ask(
@@ -366,12 +347,14 @@ impl Approval {
         cause: &Cause,
     ) -> Result<(), Fault> {
         let organisation = People::new(&self.store, cause.at).organisation(expense.owner).await?;
-        let mut after = StepRecord { escalate_at: None, ..step.clone() };
-        after.passed_over.push(step.approver);
+        let mut after = step.clone();
+        after.passed_over.extend(organisation.passed_over_with(step.level(), step.approver));
         match organisation.choose(step.level(), &after.passed_over, None) {
             Ok(next) if !after.passed_over.contains(&next) => {
                 after.approver = next;
-                Ok(add_reassignment(transaction, step, &after, expense, ReassignmentReason::Escalated, cause)?)
+                let Beginning { policy, .. } = self.store.beginning(expense).await?;
+                let reason = ReassignmentReason::Escalated;
+                Ok(add_reassignment(transaction, step, after, expense, &policy, reason, cause)?)
             }
             Ok(_) | Err(_) => {
                 let condition = Condition::new("#status = :pending").name("#status", "status");

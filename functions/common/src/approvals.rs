@@ -6,12 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use slipstream_domain::{
     approver::{Level, MAX_LINE, NobodyToAsk, Organisation, delegation_of},
-    expense::{Command, decide},
+    expense::{Command, Rejection, decide},
 };
-use slipstream_events::{Cause, ExpenseState, PersonId, PersonState, ReassignmentReason, Role};
+use slipstream_events::{Cause, EventBody, ExpenseState, PersonId, PersonState, PolicyState, ReassignmentReason, Role};
 
 use crate::{
     keys,
@@ -77,11 +77,14 @@ impl<'s> People<'s> {
             }
             next = self.get(manager).and_then(|person| person.manager);
         }
-        let members: BTreeSet<_> = finance.into_iter().chain(line).collect();
-        let delegates: BTreeSet<_> =
-            members.iter().filter_map(|id| delegation_of(self.get(*id)?, self.today)).collect();
-        self.read(delegates.iter().copied()).await?;
-        let people = members.into_iter().chain(delegates).filter_map(|id| Some((id, self.get(id)?.clone()))).collect();
+        let mut members: BTreeSet<_> = finance.into_iter().chain(line).collect();
+        let mut last = members.clone();
+        while !last.is_empty() {
+            last = last.iter().filter_map(|id| delegation_of(self.get(*id)?, self.today)).collect();
+            last.retain(|delegate| members.insert(*delegate));
+            self.read(last.iter().copied()).await?;
+        }
+        let people = members.into_iter().filter_map(|id| Some((id, self.get(id)?.clone()))).collect();
         Ok(Organisation::new(submitter, people, self.today))
     }
 }
@@ -104,7 +107,49 @@ impl StepRecord {
     }
 }
 
+/// What an approval goes by to its end.
+#[derive(Debug, Clone)]
+pub struct Beginning {
+    /// The version of the policy that the submission began with.
+    pub policy_version: u32,
+    /// That policy.
+    pub policy: PolicyState,
+    /// Whether it was reopened because a decision was disowned.
+    pub reopened: bool,
+}
+
+/// The instant without its fraction: due dates are compared as text, which is right at one precision only.
+pub fn whole_seconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
+}
+
+/// That many seconds after `from`; never, where no clock reaches it.
+pub fn seconds_after(from: Timestamp, seconds: u64) -> Timestamp {
+    let duration = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
+    whole_seconds(from).checked_add(duration).unwrap_or(Timestamp::MAX)
+}
+
 impl Store {
+    /// What the latest submission of an expense began with, as its event says.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; also where the policy is not there: without it fewer people might be asked.
+    pub async fn beginning(&self, expense: &ExpenseState) -> Result<Beginning, ChangeError> {
+        let history = self.history(expense.id).await?;
+        let began = history.iter().rev().find_map(|record| match record.event().ok()?.data {
+            EventBody::ExpenseSubmitted(data) => Some((data.change.policy_version, false)),
+            EventBody::ExpenseReopened(data) => Some((data.change.policy_version, true)),
+            _ => None,
+        });
+        let missing = |what| ChangeError::Rejected(Rejection::Existence(what));
+        let (policy_version, reopened) =
+            began.ok_or_else(|| missing("the expense has no submission in its history"))?;
+        let policy = self.policy(policy_version).await?;
+        let policy =
+            policy.ok_or_else(|| missing("there is no policy of the version that the submission began with"))?;
+        Ok(Beginning { policy_version, policy, reopened })
+    }
+
     /// Lets a pending step ask whoever is responsible by now; the answer is the step as it is then, if that is somebody
     /// else than before. Where nobody is left to ask, it stays with whom it asks.
     ///
@@ -124,8 +169,9 @@ impl Store {
         }
         let reason = organisation.reason(step.approver);
         let after = StepRecord { approver, ..step.clone() };
+        let Beginning { policy, .. } = self.beginning(expense).await?;
         let mut transaction = Transaction::default();
-        add_reassignment(&mut transaction, step, &after, expense, reason, cause)?;
+        add_reassignment(&mut transaction, step, after.clone(), expense, &policy, reason, cause)?;
         self.table.commit(transaction).await?;
         tracing::info!(submission.id = %step.submission, step = step.step, ?reason, "somebody else is asked");
         Ok(Some(after))
@@ -133,15 +179,17 @@ impl Store {
 }
 
 /// Adds to a transaction that a pending step asks somebody else: links that were mailed before die with it, and the event
-/// has the new one mailed. Of `after` its approver and whom it passed over count.
+/// has the new one mailed, who has as long as whoever was asked first, within the time that the step has. Of `after` its
+/// approver and whom it passed over count. A step is escalated once.
 ///
 /// # Errors
 /// [`ChangeError`].
 pub fn add_reassignment(
     transaction: &mut Transaction,
     before: &StepRecord,
-    after: &StepRecord,
+    mut after: StepRecord,
     expense: &ExpenseState,
+    policy: &PolicyState,
     reason: ReassignmentReason,
     cause: &Cause,
 ) -> Result<(), ChangeError> {
@@ -155,9 +203,11 @@ pub fn add_reassignment(
     };
     let change = decide(Some(expense), command)?;
     add_expense_change(transaction, Some(expense), change, cause)?;
-    let mut former = before.former_link_hashes.clone();
-    former.extend(before.link_hashes.iter().cloned());
-    let after = StepRecord { link_hashes: Vec::new(), former_link_hashes: former, ..after.clone() };
+    let within = |seconds| Some(seconds_after(cause.at, seconds)).filter(|at| *at < before.due_at);
+    after.remind_at = within(policy.reminder_after_seconds);
+    let is_escalated = before.escalate_at.is_none() || reason == ReassignmentReason::Escalated;
+    after.escalate_at = within(policy.escalation_after_seconds).filter(|_| !is_escalated);
+    after.former_link_hashes.append(&mut after.link_hashes);
     // Whole, since only these two change a pending step that asks somebody else by now: an execution that is begun anew,
     // and a mail, whose link dies all the same.
     let condition = Condition::new("#status = :pending AND #approver = :before AND #token = :token")

@@ -1,5 +1,7 @@
 //! The approval state machine from outside: letting a waiting execution go on, and asking whether one still runs.
 
+use std::collections::HashSet;
+
 use aws_config::SdkConfig;
 use aws_sdk_sfn::{
     Client,
@@ -129,6 +131,23 @@ impl Executions {
             Ok(()) | Err(StoreError::Condition(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The executions of a machine that run, by ARN. One that was begun just now may be missing
+    /// (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html>).
+    ///
+    /// # Errors
+    /// [`ExecutionError`].
+    pub async fn running(&self, machine: &str) -> Result<HashSet<String>, ExecutionError> {
+        let listed = self.client.list_executions().state_machine_arn(machine).status_filter(ExecutionStatus::Running);
+        let mut pages = listed.max_results(1000).into_paginator().items().send();
+        let mut running = HashSet::new();
+        while let Some(execution) = pages.next().await {
+            let execution =
+                execution.map_err(|error| ExecutionError::Unavailable(DisplayErrorContext(error).to_string()))?;
+            running.insert(execution.execution_arn);
+        }
+        Ok(running)
     }
 
     /// Whether the execution still runs. One that does not exist does not run.

@@ -82,19 +82,23 @@ impl Notifications {
     pub(crate) async fn mail_due(&self, nudge: &Nudge, holder: &str) -> Result<(), NotifyError> {
         let batch = self.store.take_batch(nudge).await?;
         let Some(batch) = batch.filter(|batch| batch.sent_at.is_none()) else { return Ok(()) };
+        if self.person(batch.nudge.person).await?.state.mail_undeliverable {
+            // It stays among the open work: the sweeper asks for it again until the mark is cleared.
+            tracing::info!(batch.id = %batch.nudge.batch, "mail to them comes back: the batch waits");
+            return Ok(());
+        }
         let key = keys::batch_guard(CONSUMER, batch.nudge.batch);
         match guard::begin(&self.store.table, &key, LEASE, holder).await? {
             // Its holder's message comes back until the mail is out.
             Begin::Held => return Ok(()),
             Begin::Done => {}
             Begin::Ours(guard) => {
+                // What has a link already was in another mail; or in this one, if it was begun before.
+                let only_new = guard.attempts == 1;
                 let mail = match batch.nudge.kind {
-                    Kind::Confirmations => self.confirmation(&batch).await?,
-                    kind @ (Kind::Requests | Kind::Reminder) => {
-                        // What has a link already was asked for by another mail; or by this one, if it was begun before.
-                        let only_new = guard.attempts == 1 && kind == Kind::Requests;
-                        self.request(&batch, only_new).await?
-                    }
+                    Kind::Confirmations => self.confirmation(&batch, only_new).await?,
+                    Kind::Requests => self.request(&batch, only_new).await?,
+                    Kind::Reminder => self.request(&batch, false).await?,
                 };
                 if let Some((to, mail)) = mail {
                     self.send(&to, &mail).await?;
@@ -111,6 +115,9 @@ impl Notifications {
     /// # Errors
     /// [`NotifyError`].
     pub(crate) async fn remind(&self, approver: PersonId, of: StepId, holder: &str) -> Result<(), NotifyError> {
+        if self.person(approver).await?.state.mail_undeliverable {
+            return Ok(());
+        }
         let now = Timestamp::now();
         let today = now.to_zoned(TimeZone::UTC).date();
         let key = keys::reminder_guard(CONSUMER, approver, today);
@@ -219,7 +226,10 @@ impl Notifications {
             _ => None,
         };
         let reminder = batch.nudge.kind == Kind::Reminder;
-        Ok(Some((approver, Mail::ask(&parts, Asking { due_at, link: &link, reminder }, picture))))
+        Ok(Some((
+            approver,
+            Mail::ask(&parts, Asking { due_at, link: &link, reminder, sign_in: self.links_require_sign_in }, picture),
+        )))
     }
 
     /// Why this approver is asked and not the first, as the history says.
@@ -238,9 +248,17 @@ impl Notifications {
     }
 
     /// The mail that confirms decisions to whoever made them, with a link that takes them back.
-    async fn confirmation(&self, batch: &BatchRecord) -> Result<Option<(PersonRecord, Mail)>, NotifyError> {
+    async fn confirmation(
+        &self,
+        batch: &BatchRecord,
+        only_new: bool,
+    ) -> Result<Option<(PersonRecord, Mail)>, NotifyError> {
         let decider = batch.nudge.person;
-        let theirs = |one: &Covered| one.step.decided_by == Some(decider) && one.step.disowned_at.is_none();
+        let theirs = |one: &Covered| {
+            one.step.decided_by == Some(decider)
+                && one.step.disowned_at.is_none()
+                && (one.step.disown_hashes.is_empty() || !only_new)
+        };
         let covered = self.covered(batch).await?.into_iter().filter(theirs).collect();
         let (secret, hash) = report::secret();
         let add = |transaction: &mut Transaction, step: &StepRecord| {

@@ -61,6 +61,7 @@ pub struct Notifications {
     bucket: String,
     mail_from: String,
     public_base_url: String,
+    links_require_sign_in: bool,
 }
 
 /// Why an event is not dealt with; its message is delivered again.
@@ -103,6 +104,7 @@ impl Notifications {
             bucket: settings.text("RECEIPT_BUCKET"),
             mail_from: settings.text("MAIL_FROM"),
             public_base_url: settings.text("PUBLIC_BASE_URL").trim_end_matches('/').to_owned(),
+            links_require_sign_in: settings.parsed("LINKS_REQUIRE_SIGN_IN", "true or false", false),
         };
         settings.finish(notifications)
     }

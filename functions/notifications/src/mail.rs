@@ -48,8 +48,12 @@ struct Button<'a> {
 }
 
 impl<'a> Button<'a> {
-    const fn decide(link: &'a str) -> Self {
-        let note = "The link is meant for you alone: whoever has it can decide. Do not forward it.";
+    const fn decide(asking: &Asking<'a>) -> Self {
+        let &Asking { link, sign_in, .. } = asking;
+        let note = match sign_in {
+            false => "The link is meant for you alone: whoever has it can decide. Do not forward it.",
+            true => "You are asked to sign in: the link alone shows and decides nothing.",
+        };
         Self { label: "Look and decide", link, note, stops: false }
     }
 
@@ -115,6 +119,8 @@ pub struct Asking<'a> {
     pub link: &'a str,
     /// Whether it was asked before.
     pub reminder: bool,
+    /// Whether the link decides only for whoever signs in.
+    pub sign_in: bool,
 }
 
 /// The content id of the picture (RFC 2392).
@@ -177,14 +183,14 @@ impl Mail {
 
     /// Asks an approver for one expense or several.
     pub fn ask(parts: &[Part], asking: Asking<'_>, picture: Option<Picture>) -> Self {
-        let Asking { due_at, link, reminder } = asking;
+        let Asking { due_at, reminder, .. } = asking;
         let owner = the_owner(parts);
         let heading = match (reminder, owner) {
             (true, _) => "Your decision is still waited for".to_owned(),
             (false, Some(owner)) => format!("{} asks for your approval", one_line(owner)),
             (false, None) => "Your approval is asked for".to_owned(),
         };
-        let button = Some(Button::decide(link));
+        let button = Some(Button::decide(&asking));
         if let [part] = parts {
             let (amount, merchant) = what(&part.expense);
             let subject = match reminder {
@@ -249,13 +255,8 @@ impl Mail {
     }
 
     /// Asks an approver for several expenses of a report.
-    pub fn ask_together(
-        record: &ReportSubmissionRecord,
-        parts: &[Part],
-        owner: &str,
-        due_at: Timestamp,
-        link: &str,
-    ) -> Self {
+    pub fn ask_together(record: &ReportSubmissionRecord, parts: &[Part], owner: &str, asking: Asking<'_>) -> Self {
+        let due_at = asking.due_at;
         let title = one_line(&record.title);
         let count = match parts.len() {
             1 => "1 expense".to_owned(),
@@ -270,7 +271,7 @@ impl Mail {
         ];
         let subject = format!("Please approve: {title}, {count}, {totals}");
         let heading = format!("{} asks for your approval", one_line(owner));
-        Self::listing(&subject, &heading, TOGETHER, &rows, parts, Some(Button::decide(link)), None)
+        Self::listing(&subject, &heading, TOGETHER, &rows, parts, Some(Button::decide(&asking)), None)
     }
 
     /// Tells an owner what became of an expense.
@@ -392,7 +393,8 @@ mod tests {
         }
     }
 
-    const ASKING: Asking<'static> = Asking { due_at: Timestamp::UNIX_EPOCH, link: "http://x/link", reminder: false };
+    const ASKING: Asking<'static> =
+        Asking { due_at: Timestamp::UNIX_EPOCH, link: "http://x/link", reminder: false, sign_in: false };
 
     fn part(merchant: &str) -> Part {
         Part {
@@ -461,6 +463,14 @@ mod tests {
     }
 
     #[test]
+    fn a_mail_says_what_its_link_can_do() {
+        let alone = Mail::ask(&[part("Café")], ASKING, None);
+        assert!(alone.text.contains("whoever has it can decide"), "{}", alone.text);
+        let with_sign_in = Mail::ask(&[part("Café")], Asking { sign_in: true, ..ASKING }, None);
+        assert!(with_sign_in.text.contains("the link alone shows and decides nothing"), "{}", with_sign_in.text);
+    }
+
+    #[test]
     fn a_long_list_ends_with_how_many_more_there_are() {
         let parts = vec![part("Kiosk"); MAX_LINES + 3];
         let mail = Mail::ask(&parts, ASKING, None);
@@ -512,7 +522,7 @@ mod tests {
             mailed_at: None,
         };
         let parts = [part("Café"), part("<script>alert(1)</script>")];
-        let mail = Mail::ask_together(&record, &parts, "Emma", Timestamp::UNIX_EPOCH, "http://x/link");
+        let mail = Mail::ask_together(&record, &parts, "Emma", ASKING);
         for part in [&mail.html, &mail.text] {
             for content in ["23.40 EUR", "46.80 EUR", "Café", "http://x/link", "Emma", "It is old."] {
                 assert!(part.contains(content), "{content} is missing in {part}");

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use slipstream_common::{
     guard::{self, Begin},
     keys,
+    mailing::{Kind, StepId},
     records::{PersonRecord, StepRecord, StepStatus},
     reports::{FIRST_STEP, ReportSubmissionRecord, Together, add_report_mailed},
     table::{Condition, StoreError, Transaction, text, text_set},
@@ -23,7 +24,7 @@ use slipstream_events::{ApprovalRequested, ExpenseEvent, ExpenseState, PersonId,
 
 use crate::{
     CONSUMER, LEASE, Notifications, NotifyError,
-    mail::{Mail, Part},
+    mail::{Asking, Mail, Part},
 };
 
 /// How often the steps are read anew because one of them ended while its mail was prepared.
@@ -150,7 +151,12 @@ impl Notifications {
             match guard::begin(&self.store.table, &key, LEASE, holder).await? {
                 Begin::Done => {}
                 Begin::Ours(guard) => {
-                    if let Some((to, mail)) = self.report_mail(record, approver).await? {
+                    if self.person(approver).await?.state.mail_undeliverable {
+                        // Once the mark is cleared they are asked by another mail.
+                        for (step, _) in pending(&together).filter(|(step, _)| step.approver == approver) {
+                            self.gather(approver, Kind::Requests, StepId::of(step)).await?;
+                        }
+                    } else if let Some((to, mail)) = self.report_mail(record, approver).await? {
                         self.send(&to, &mail).await?;
                         tracing::info!(report.id = %record.report, attempts = guard.attempts, "mail of a report sent");
                     }
@@ -207,6 +213,7 @@ impl Notifications {
         let approver = self.person(approver).await?;
         let owner = self.person(record.owner).await?;
         let link = format!("{}/approvals/{}.{}.{secret}", self.public_base_url, record.report, record.number);
-        Ok(Some((approver, Mail::ask_together(record, &parts, &owner.display_name(), due_at, &link))))
+        let asking = Asking { due_at, link: &link, reminder: false, sign_in: self.links_require_sign_in };
+        Ok(Some((approver, Mail::ask_together(record, &parts, &owner.display_name(), asking))))
     }
 }

@@ -1,6 +1,8 @@
 //! Steps that ended while their execution waits are resumed; submissions without a running execution get one; and a step
 //! asks whoever is responsible by now.
 
+use std::collections::HashSet;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use slipstream_common::{
@@ -58,9 +60,14 @@ impl Sweeper {
     /// Starts approvals anew that nobody works on: their event was lost, or their execution is over.
     pub(crate) async fn restart(&self, before: Timestamp) -> Result<usize, SweepError> {
         let waiting: Vec<ExpenseState> = self.store.table.query_all(&waiting_since(Open::Submission, before)).await?;
+        if waiting.is_empty() {
+            return Ok(0);
+        }
+        // A thousand at a time: to ask for each is more than Step Functions takes where much waits.
+        let running = self.executions.running(&self.state_machine).await?;
         let mut tally = Tally::default();
         for expense in waiting {
-            tally.note(expense.id, self.restart_expense(expense.id).await);
+            tally.note(expense.id, self.restart_expense(expense.id, &running).await);
         }
         tally.finish()
     }
@@ -100,21 +107,23 @@ impl Sweeper {
         }
     }
 
-    async fn restart_expense(&self, id: ExpenseId) -> Result<bool, SweepError> {
+    async fn restart_expense(&self, id: ExpenseId, running: &HashSet<String>) -> Result<bool, SweepError> {
         let expense = self.store.expense(id).await?.filter(|expense| expense.status == ExpenseStatus::Submitted);
         let Some(submission) = expense.and_then(|expense| expense.submission_id()) else { return Ok(false) };
-        let restarted = self.restart_one(submission).await?;
+        let restarted = self.restart_one(submission, running).await?;
         if restarted {
             tracing::info!(expense.id = %id, "approval restarted");
         }
         Ok(restarted)
     }
 
-    async fn restart_one(&self, submission: SubmissionId) -> Result<bool, SweepError> {
+    async fn restart_one(&self, submission: SubmissionId, running: &HashSet<String>) -> Result<bool, SweepError> {
         let claim = self.store.claim(submission).await?;
         if let Some(claim) = &claim {
             let now = Timestamp::now();
             if claim.restarted_at.is_some_and(|at| now < at + pause(self.grace, claim.restarts))
+                || running.contains(&claim.execution)
+                // The list may be behind.
                 || self.executions.is_running(&claim.execution).await?
             {
                 return Ok(false);

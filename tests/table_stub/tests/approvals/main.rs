@@ -11,4 +11,5 @@ mod forgery;
 mod races;
 mod schedule;
 mod services;
+mod trust;
 mod world;

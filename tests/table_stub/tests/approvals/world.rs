@@ -40,7 +40,7 @@ pub struct Said {
 }
 
 /// Every variable of the functions.
-const SETTINGS: [(&str, &str); 15] = [
+const SETTINGS: [(&str, &str); 14] = [
     ("TABLE_NAME", TABLE),
     ("PROJECTIONS_TABLE_NAME", TABLE),
     ("COMPANY_CURRENCY", "EUR"),
@@ -48,7 +48,6 @@ const SETTINGS: [(&str, &str); 15] = [
     ("ALLOWED_MAIL_DOMAINS", "example.com"),
     ("WEB_ORIGIN", "http://web"),
     ("RECEIPT_BUCKET", "receipts"),
-    ("LINKS_REQUIRE_SIGN_IN", "false"),
     ("EVENT_BUS_NAME", "bus"),
     ("STATE_MACHINE_ARN", "arn:aws:states:eu-central-1:123456789012:stateMachine:approval"),
     ("RECEIPT_QUEUE_URL", "http://nowhere.invalid/receipts"),
@@ -71,8 +70,17 @@ struct Inner {
 
 impl Functions {
     pub fn on(gate: &Gate, line: usize) -> Self {
+        Self::with(gate, line, "false")
+    }
+
+    /// The functions of a stack whose links decide only for whoever signs in, on the open line.
+    pub fn with_sign_in(gate: &Gate) -> Self {
+        Self::with(gate, OPEN, "true")
+    }
+
+    fn with(gate: &Gate, line: usize, links_require_sign_in: &str) -> Self {
         let sdk = Stub::sdk_by(gate.client(line));
-        let settings = || Settings::of(SETTINGS);
+        let settings = || Settings::of(SETTINGS.into_iter().chain([("LINKS_REQUIRE_SIGN_IN", links_require_sign_in)]));
         Self(Arc::new(Inner {
             approval: Approval::new(&sdk, settings()).unwrap(),
             expenses: Expenses::new(&sdk, settings()).unwrap(),
@@ -197,7 +205,7 @@ impl World {
         other
     }
 
-    async fn set(&self, caller: &str, path: &str, named: &str, body: &Value) {
+    pub async fn set(&self, caller: &str, path: &str, named: &str, body: &Value) {
         let answer = self.open.request(caller, "PUT", path, named, body).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
     }
