@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
+use slipstream_common::records::GUARD_SECONDS;
 
 fn states() -> (String, Map<String, Value>) {
     let machine: Value = serde_json::from_str(include_str!("../workflows/expenseApproval.asl.json")).unwrap();
@@ -80,6 +81,13 @@ fn tasks_are_tried_again_with_jitter() {
         assert!(list(state, "Retry").iter().any(all), "{name}: an unknown fault is tried again, too");
         assert_eq!(waits, state.get("TimeoutSeconds").is_some(), "{name}: what waits for somebody has a time");
     }
+}
+
+#[test]
+fn a_claim_is_kept_as_long_as_the_guards() {
+    let (_, states) = states();
+    let expires_at = text(&states["Claim"]["Arguments"]["ExpressionAttributeValues"][":expires_at"]["N"]);
+    assert_eq!(expires_at, format!("{{% $string($floor($millis() / 1000) + {GUARD_SECONDS}) %}}"));
 }
 
 #[test]

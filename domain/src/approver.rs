@@ -1,6 +1,6 @@
 //! Who is asked to decide.
 //!
-//! At each level there are [`Ranks`]: whoever comes first, whoever comes after them, and so on. At the first level they
+//! At each level there are ranks: whoever comes first, whoever comes after them, and so on. At the first level they
 //! are the submitter's managers upwards, then finance; at the second finance, or the managers from the second one up. In
 //! a delegation's days the delegate stands where the person does. The submitter stands nowhere, and who has left neither.
 

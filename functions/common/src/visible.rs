@@ -8,8 +8,8 @@ use crate::{
     store::Store,
 };
 
-/// The expense `id` as far as `caller` may know of it: its owner; finance, while it is not a draft; whoever is or was
-/// asked to decide on its latest submission.
+/// The expense `id` as far as `caller` may know of it: its owner; finance, while it is not a draft; whoever is asked to
+/// decide on its latest submission, or decided on it. Whoever was asked before somebody else is not.
 ///
 /// # Errors
 /// 404; 503.
