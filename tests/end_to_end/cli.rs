@@ -158,13 +158,13 @@ pub async fn an_account_is_made_and_found_again_from_the_command_line(world: &De
     let wrong = terminal.slip(&["sign-up", &email, "--code", "000000"]).await?;
     ensure!(wrong.code == Some(5), "{}", wrong.stderr);
     ensure!(terminal.slip(&["sign-up", &email, "--resend"]).await?.code == Some(0), "another code");
-    // The laptop's codes are always the same.
+    // The laptop's codes are always the same: one for accounts, one for passwords.
     let done = terminal.slip(&["sign-up", &email, "--code", "123456"]).await?;
     ensure!(done.code == Some(0), "{}", done.stderr);
     ensure!(terminal.login(&email, "Correct-Horse-9").await?.code == Some(0), "signed in");
 
     ensure!(terminal.slip(&["reset-password", &email]).await?.code == Some(0), "a code is mailed");
-    let reset = ["reset-password", &email, "--code", "123456", "--password-stdin"];
+    let reset = ["reset-password", &email, "--code", "654321", "--password-stdin"];
     let reset = terminal.run(&reset, "Another-Horse-8\n").await?;
     ensure!(reset.code == Some(0), "{}", reset.stderr);
     ensure!(terminal.login(&email, "Correct-Horse-9").await?.code == Some(3), "the old password is over");
