@@ -278,7 +278,8 @@ pub async fn personal_data_are_complete_and_ones_own(world: &Deployment) -> Resu
     let told: Value = serde_json::from_slice(&found[&format!("expenses/{by_hand}.json")])?;
     let types = told["history"].as_array().context("a history")?.iter().map(|event| &event["metadata"]["type"]);
     ensure!(types.take(2).eq(["ExpenseDrafted", "ExpenseSubmitted"]), "{told}");
-    let receipt = found.iter().find(|(name, _)| name.starts_with("receipts/") && name.contains(&read));
+    let receipt =
+        found.iter().find(|(name, _)| name.starts_with("receipts/") && name.ends_with(&format!("{read}.pdf")));
     ensure!(receipt.context("the receipt")?.1 == &fixture("parking.pdf"), "byte for byte");
     ensure!(found.contains_key("expenses.csv") && found.contains_key("habits.json"), "{:?}", found.keys());
     let beside =
