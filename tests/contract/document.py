@@ -3,6 +3,7 @@
 API Gateway takes part of OpenAPI only. What it refuses stands there in another way, and is put right here:
 
 - `x-nullable: true` becomes `nullable: true`;
+- patterns of which few texts mean something get an example, which the gateway's models do not take;
 - no member beside the described ones is taken or answered, which API Gateway's models would have to say of each schema;
 - extensions of the gateway go, and with them the intrinsic functions of CloudFormation;
 - the `Authorization` header is the ID token's (an authorizer of the gateway's own kind to it).
@@ -17,6 +18,9 @@ import sys
 import yaml
 
 
+EXAMPLES = {"^[A-Z]{3}$": "EUR", "^[0-9]{4}-[0-9]{2}-[0-9]{2}$": "2026-03-12", "^[0-9]{4}-[0-9]{2}$": "2026-03"}
+
+
 def plain(value):
     """Without the gateway's extensions; closed objects; nullable where it says so."""
     if isinstance(value, list):
@@ -28,6 +32,8 @@ def plain(value):
         bare["nullable"] = True
         if "enum" in bare:
             bare["enum"] = [*bare["enum"], None]
+    if (example := EXAMPLES.get(value.get("pattern"))) is not None:
+        bare["example"] = example
     if bare.get("type") == "object" and "properties" in bare:
         bare.setdefault("additionalProperties", False)
     return bare
