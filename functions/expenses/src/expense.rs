@@ -247,10 +247,7 @@ pub async fn reimburse(store: &Store, finance: &PersonRecord, request: &Request)
     act(store, request, me, async |transaction: &mut Transaction| {
         let state = visible::expense(store, finance, request.path("expense_id", "expense")?).await?;
         request.if_match(state.version)?;
-        if state.owner == me {
-            return Err(Problem::forbidden("own-expense", "No one pays out their own expense."));
-        }
-        let change = decide(Some(&state), Command::Reimburse { reference: payment.reference.clone() })?;
+        let change = decide(Some(&state), Command::Reimburse { by: me, reference: payment.reference.clone() })?;
         let (after, _) = add_expense_change(transaction, Some(&state), change, &request.cause(me))?;
         Ok(answer(200, after))
     })

@@ -250,7 +250,7 @@ async fn what_lives_again_at_this_very_moment_stays() {
     let sweeper = sweeper(&stub);
     let old = ExpenseId::derived_from(&["old"]);
     // It is paid out after the sweep has read its events.
-    let reimburse = Command::Reimburse { reference: None };
+    let reimburse = Command::Reimburse { by: id(APPROVER), reference: None };
     let latest = sweeper.store.history(old).await.unwrap().pop().unwrap();
     sweeper.store.change_expense(old, &cause("2036-01-01"), &reimburse).await.unwrap();
     let kept_from = day_of(today());
