@@ -143,7 +143,7 @@ impl Expenses {
             ("GET", "/policy/versions/{version}") => policy::read_version(store, request).await,
             ("PUT", "/policy") => {
                 may(Role::Finance)?;
-                policy::write(store, me, request).await
+                policy::write(store, self.company_currency, me, request).await
             }
             ("GET", "/exchange-rates") => rates::read(store, request).await,
             ("PUT", "/exchange-rates") => {

@@ -74,3 +74,12 @@ async fn a_refund_that_is_only_drafted_lifts_no_daily_limit() {
     meal(&world, "Gasthaus Linde", -5000).await;
     assert_eq!(broken(&world, &dear).await, ["day_limit"]);
 }
+
+#[tokio::test]
+async fn what_decides_who_is_asked_is_in_the_companys_currency() {
+    let world = World::new().await;
+    let dollars = json!({ "minor_units": 1000, "currency": "USD" });
+    let both = |amount: Value| json!({ "auto_approve_below": amount, "second_level_from": amount });
+    assert_eq!(set(&world, both(dollars)).await, ["auto_approve_below.currency", "second_level_from.currency"]);
+    assert_eq!(set(&world, both(euros(1000))).await, [""; 0]);
+}
