@@ -91,7 +91,7 @@ impl Expenses {
         let me = caller.state.id;
         let may_any = |roles: &[Role]| match roles.iter().any(|role| caller.state.roles.contains(role)) {
             true => Ok(()),
-            false => Err(Problem::forbidden("role", "Only people with another role may do this.")),
+            false => Err(Problem::role()),
         };
         let may = |role: Role| may_any(&[role]);
         match (request.http_method.as_str(), request.resource.as_str()) {

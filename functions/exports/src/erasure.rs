@@ -23,15 +23,12 @@ use slipstream_common::{
     store::{Store, add_person_change, add_person_check},
     table::{Condition, IndexQuery, Item, StoreError, Transaction, item, number, text},
 };
-use slipstream_events::{
-    ExpenseId, ExpenseState, ExpenseStatus, PersonId, PersonState, ReceiptId, ReceiptStatus, Role,
-};
+use slipstream_events::{ExpenseId, ExpenseState, ExpenseStatus, PersonId, PersonState, ReceiptId, ReceiptStatus};
 
 use crate::{
     assembly::Place,
     error::{Result, WorkError},
     record::{ExportRecord, KEPT, folder_of},
-    requests::role,
     worker::{Shift, Worker},
 };
 
@@ -191,10 +188,6 @@ fn nobodys_address(person: PersonId) -> String {
     format!("erased-{person}@erased.invalid")
 }
 
-fn administers(person: &PersonRecord) -> bool {
-    person.state.active && person.state.roles.contains(&Role::Administrator)
-}
-
 /// The profile without anything that says whose it was. It stays, so that the id in what is kept leads somewhere.
 fn anonymous(before: &PersonRecord) -> PersonRecord {
     let PersonState { id, version, .. } = before.state;
@@ -260,7 +253,7 @@ pub async fn ask(worker: &Worker, terms: Terms, me: PersonId, request: &Request)
             kept: kept(terms, cause.at, submitted(store, id).await?.last),
             done_at: None,
         };
-        let asking = store.person(me).await?.filter(administers).ok_or_else(role)?;
+        let asking = store.person(me).await?.filter(PersonRecord::administers).ok_or_else(Problem::role)?;
         add_person_check(transaction, &asking);
         add_person_change(transaction, Some(&person), anonymous(&person), &cause)?;
         transaction.delete(&keys::directory(&person.email), Condition::default());

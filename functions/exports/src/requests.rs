@@ -148,11 +148,6 @@ fn faults(new: &NewExport) -> Vec<FieldError> {
     faults
 }
 
-/// What only another role may have.
-pub(crate) fn role() -> Problem {
-    Problem::forbidden("role", "Only people with another role may do this.")
-}
-
 fn unavailable(error: &WorkError) -> Problem {
     tracing::warn!(%error, "an export cannot be answered");
     match error {
@@ -185,7 +180,7 @@ impl Worker {
             bom: new.bom.unwrap_or(false),
         };
         if wanted.needs(me).is_some_and(|role| !caller.state.roles.contains(&role)) {
-            return Err(role());
+            return Err(Problem::role());
         }
         if !faults.is_empty() {
             return Err(Problem::invalid_fields(faults));
@@ -247,7 +242,7 @@ impl Worker {
         let record = record.filter(|record| record.owner == caller.state.id && record.expires_at() > now);
         let record = record.ok_or_else(|| Problem::not_found("export"))?;
         if !record.is_for(caller) {
-            return Err(role());
+            return Err(Problem::role());
         }
         let mut view = View::from(&record);
         for file in &mut view.files {
