@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use slipstream_common::{
-    act::act,
+    act::{act, is_replay},
     background::{Background, LEASE, Work},
     http::{Request, Response},
     keys::{self, Index, Open},
@@ -262,7 +262,7 @@ pub async fn ask(worker: &Worker, terms: Terms, me: PersonId, request: &Request)
         Ok(Response::json(202, &View::from(&record)))
     })
     .await?;
-    if begun {
+    if begun && !is_replay(&response) {
         tracing::info!(person.id = %id, "an erasure was asked for");
         if let Err(error) = worker.queue.send(&work, 0).await {
             tracing::warn!(%error, "the sweeper has it begun");

@@ -3,7 +3,7 @@
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use slipstream_common::{
-    act::act,
+    act::{act, is_replay},
     background::{Background, Work},
     http::{Request, Response, given},
     keys::{self, Index},
@@ -24,7 +24,8 @@ use crate::{
 
 /// The most days that an export goes over: ten years, longer than receipts are kept.
 const MAX_DAYS: i32 = 3660;
-/// The most exports of one person that are being made at the same time.
+/// The most exports of one person that are being made at the same time. Requests that come at the same moment do not see
+/// each other's: it keeps one from flooding the queue, and a few more do no harm.
 const MAX_OPEN: usize = 5;
 /// How many of a person's latest exports are looked at for that.
 const LOOKED_AT: i32 = 25;
@@ -211,7 +212,7 @@ impl Worker {
             Ok(response)
         })
         .await?;
-        if let Some(work) = begun {
+        if let Some(work) = begun.filter(|_| !is_replay(&response)) {
             let whose = wanted.person.map(|person| person.to_string()).unwrap_or_default();
             let (kind, scope) = (wanted.kind, wanted.scope);
             tracing::info!(export.id = %work.key().pk, export.kind = ?kind, export.scope = ?scope, person.id = whose, "asked for");

@@ -289,6 +289,24 @@ async fn what_was_submitted_stays_and_nothing_else() {
     assert_eq!(world.record().await, record);
 }
 
+/// The same request twice at once: one of them begins what is there, the other what never was.
+#[tokio::test]
+async fn an_export_asked_for_twice_at_once_is_begun_once() {
+    let world = World::empty();
+    world.person(EMMA, &[]).await;
+    let emma = world.worker.store.person(id(EMMA)).await.unwrap().unwrap();
+    let event = json!({
+        "httpMethod": "POST", "resource": "/exports", "headers": {"idempotency-key": "one key"},
+        "body": json!({"kind": "personal_data", "scope": "own"}).to_string(), "requestContext": {"requestId": "r"},
+    });
+    let request: Request = serde_json::from_value(event).unwrap();
+    let (one, other) = tokio::join!(world.worker.ask(&emma, &request), world.worker.ask(&emma, &request));
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert!(is_replay(&one) != is_replay(&other), "one of them was the first");
+    assert_eq!(one.body, other.body);
+    assert_eq!(world.services.sent().len(), 1);
+}
+
 #[tokio::test]
 async fn an_erasure_may_die_at_any_call() {
     let (before, items, objects) = world().await;
