@@ -312,6 +312,13 @@ const fn is_kept(expense: &ExpenseState) -> bool {
     expense.submission > 0
 }
 
+/// Whether it is the first part of a split of which another part is kept. It has the receipt of all of them: without it
+/// nobody would find the receipt of what is kept.
+async fn leads_to_kept(store: &Store, expense: &ExpenseState) -> Result<bool, StoreError> {
+    let is_first = expense.split.as_ref().is_some_and(|split| split.of == expense.id);
+    Ok(is_first && store.other_parts(expense).await?.iter().any(is_kept))
+}
+
 /// What of a person's is kept.
 #[derive(Debug, Default)]
 struct Submitted {
@@ -455,8 +462,10 @@ async fn erase(worker: &Worker, terms: Terms, record: &mut ErasureRecord, until:
             if out_of_time() {
                 return Ok(Came::OutOfTime);
             }
-            erase_expense(store, expense).await?;
-            record.erased.drafts += 1;
+            if !leads_to_kept(store, expense).await? {
+                erase_expense(store, expense).await?;
+                record.erased.drafts += 1;
+            }
         }
         record.place = next;
     }
