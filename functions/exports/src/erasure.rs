@@ -39,6 +39,9 @@ const MAX_DELAY: i64 = 900;
 /// How long DynamoDB can be restored to an earlier moment, in days
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery.html>).
 const BACKUP_DAYS: i32 = 35;
+/// How long the answer to a request is there at most, in days: one, and the few in which time to live deletes
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>).
+const ANSWER_DAYS: i32 = 4;
 /// How long an event is kept at most that could not be published, in days; the template's `SetAsideBucket`.
 const UNDELIVERED_DAYS: i32 = 90;
 
@@ -177,10 +180,13 @@ fn kept(terms: Terms, now: Timestamp, last: Option<Timestamp>) -> Vec<Kept> {
     let why = "What others exported before, administrators the person's own data among it, is theirs for a week.";
     // S3 goes by whole days.
     let exports = keep("exports_of_others", why, now, i32::try_from(KEPT.as_hours() / 24).unwrap_or(0) + 1);
+    let why =
+        "Answers to requests that may be sent again are kept for a day. One of the person's profile has their name.";
+    let answers = keep("request_answers", why, now, ANSWER_DAYS);
     let why = "The table can be restored to an earlier moment; restoring is for disasters only.";
     let backups = keep("backups", why, now, BACKUP_DAYS);
     let logs = keep("logs", "Logs name the person by an id only.", now, terms.log_days);
-    expenses.into_iter().chain([events, undelivered, exports, backups, logs]).collect()
+    expenses.into_iter().chain([events, undelivered, exports, answers, backups, logs]).collect()
 }
 
 /// The address in the profile of an erased person: nobody's, in a domain that cannot be (RFC 2606).

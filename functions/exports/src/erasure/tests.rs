@@ -480,6 +480,8 @@ fn what_is_kept_has_a_reason_and_an_end() {
     assert_eq!(kept[0].what, "submitted_expenses");
     assert_eq!(kept[0].until, jiff::civil::date(2035, 12, 30));
     assert!(kept.iter().all(|kept| !kept.why.is_empty()));
+    let answers = kept.iter().find(|kept| kept.what == "request_answers").unwrap();
+    assert_eq!(answers.until, jiff::civil::date(2026, 3, 16), "a day, and those that time to live takes");
 }
 
 #[test]
