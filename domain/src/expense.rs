@@ -108,6 +108,8 @@ pub enum Command {
     },
     /// Record that it was paid out.
     Reimburse {
+        /// Who paid it out.
+        by: PersonId,
         /// The payment's reference.
         reference: Option<String>,
     },
@@ -282,7 +284,7 @@ pub enum Rejection {
         submission: u32,
     },
     /// No one decides on their own money.
-    #[error("no one decides on their own expense")]
+    #[error("no one decides on or pays out their own expense")]
     OwnExpense,
     /// It has a receipt, or none.
     #[error("{0}")]
@@ -441,10 +443,11 @@ pub fn decide(state: Option<&ExpenseState>, command: Command) -> Result<ExpenseC
             current(submission)?;
             ExpenseChange::SubmissionExpired(SubmissionExpired { submission, step })
         }
+        Command::Reimburse { by, .. } if by == state.owner => return Err(Rejection::OwnExpense),
         Command::Reimburse { .. } if state.details.paid_by == PaidBy::CompanyCard => {
             return Err(Rejection::NothingOwed);
         }
-        Command::Reimburse { reference } => ExpenseChange::Reimbursed(Reimbursed { reference }),
+        Command::Reimburse { reference, .. } => ExpenseChange::Reimbursed(Reimbursed { reference }),
         Command::Delete => match &state.split {
             Some(split) if split.of == state.id => {
                 return Err(Rejection::Split("the first part holds the receipt of all: undo the split first"));
@@ -684,7 +687,7 @@ mod tests {
             Action::RequestChanges => decide(Decision::RequestChanges { comment: "why".to_owned() }),
             Action::Withdraw => Command::Withdraw,
             Action::Expire => Command::Expire { submission: 2, step: 1 },
-            Action::Reimburse => Command::Reimburse { reference: None },
+            Action::Reimburse => Command::Reimburse { by: manager(), reference: None },
             Action::Delete => Command::Delete,
             Action::AttachReceipt => {
                 Command::AttachReceipt(ReceiptAttached { receipt: receipt(), sha256: "00".to_owned() })
@@ -839,6 +842,8 @@ mod tests {
             due_at: Timestamp::UNIX_EPOCH,
         };
         assert_eq!(decide(Some(&state), reassigned), Err(Rejection::OwnExpense));
+        let paid_out = Command::Reimburse { by: owner(), reference: None };
+        assert_eq!(decide(Some(&expense(ExpenseStatus::Approved)), paid_out), Err(Rejection::OwnExpense));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 use slipstream_events::{
-    Category, CategoryLimit, Currency, DayRates, ExpenseDetails, ExpenseState, Money, PolicyFinding, PolicyRule,
-    PolicyState, Severity, Split,
+    Category, CategoryLimit, Currency, DayRates, ExpenseDetails, ExpenseState, ExpenseStatus, Money, PolicyFinding,
+    PolicyRule, PolicyState, Severity, Split,
 };
 
 use crate::{
@@ -91,6 +91,10 @@ pub struct Facts<'a> {
     pub details: &'a ExpenseDetails,
     /// Whether it has a receipt.
     pub has_receipt: bool,
+    /// The split that it is a part of.
+    pub split: Option<&'a Split>,
+    /// The amounts of the other parts of that split that are of the same category, all in its currency.
+    pub other_parts: &'a [Money],
     /// The amounts of the owner's other expenses of the same category and date.
     pub others_of_day: &'a [Money],
     /// The exchange rates that hold on its date, where there are any.
@@ -103,6 +107,9 @@ pub struct Facts<'a> {
 
 /// What the policy finds, in the order of its rules. A refund (a negative amount) is within every limit. What is missing
 /// from the details is not found here; a submission asks for it.
+///
+/// Splitting an expense gets nothing below a limit: a receipt is needed by what is claimed of the whole, and the parts of
+/// a category are one item.
 ///
 /// Amounts are compared in the limit's currency, converted by the rates of the expense's date where they stand in
 /// another one. Where that cannot be, [`PolicyRule::NoExchangeRate`] warns: a limit never passes in silence.
@@ -143,10 +150,14 @@ fn check_amount(policy: &PolicyState, facts: &Facts<'_>, amount: Money, findings
         && !facts.has_receipt
         && !refund
     {
-        match comparable(facts, amount, rule.amount.currency) {
+        let (claimed, this, remedy) = match facts.split {
+            Some(split) => (claimed_of(split), "what was split is", "Undo the split and attach the receipt"),
+            None => (amount, "this is", "Attach the receipt"),
+        };
+        match comparable(facts, claimed, rule.amount.currency) {
             Some(known) if known.minor_units >= rule.amount.minor_units => {
-                let broken = format!("A receipt is needed from {} on; this is {}.", rule.amount, shown(amount, known));
-                let remedy = "Attach the receipt";
+                let known = shown(claimed, known);
+                let broken = format!("A receipt is needed from {} on; {this} {known}.", rule.amount);
                 findings.push(finding(PolicyRule::ReceiptRequired, rule.severity, "receipt_id", &broken, remedy));
             }
             Some(_) => {}
@@ -158,10 +169,13 @@ fn check_amount(policy: &PolicyState, facts: &Facts<'_>, amount: Money, findings
     {
         let category = words(limit.category);
         if let Some(most) = limit.per_item {
-            match comparable(facts, amount, most.currency) {
+            let others: i64 = facts.other_parts.iter().map(|part| part.minor_units).fold(0, i64::saturating_add);
+            let item = Money::new(amount.minor_units.saturating_add(others), amount.currency);
+            let this = if others == 0 { "this is" } else { "with the other parts of its split this is" };
+            match comparable(facts, item, most.currency) {
                 Some(known) if known.minor_units > most.minor_units => {
-                    let broken =
-                        format!("One expense for {category} may be at most {most}; this is {}.", shown(amount, known));
+                    let known = shown(item, known);
+                    let broken = format!("One expense for {category} may be at most {most}; {this} {known}.");
                     let remedy = "Claim less";
                     findings.push(finding(PolicyRule::ItemLimit, limit.severity, "amount", &broken, remedy));
                 }
@@ -220,6 +234,18 @@ fn comparable(facts: &Facts<'_>, amount: Money, currency: Currency) -> Option<Mo
         return Some(amount);
     }
     facts.rates.and_then(|rates| convert(amount, currency, rates)).map(|conversion| conversion.amount)
+}
+
+/// Whether an expense counts towards the daily limit of the others of its day: what adds to them from its draft on, a
+/// refund once it was approved. Otherwise one that nobody ever submits would make room.
+pub fn counts_of_day(expense: &ExpenseState) -> bool {
+    match expense.status {
+        ExpenseStatus::Rejected | ExpenseStatus::Deleted => false,
+        ExpenseStatus::Approved | ExpenseStatus::Reimbursed => true,
+        ExpenseStatus::Draft | ExpenseStatus::Submitted | ExpenseStatus::ChangesRequested => {
+            expense.details.amount.is_some_and(|amount| amount.minor_units >= 0)
+        }
+    }
 }
 
 /// How many approvers a submitted expense needs by the policy: none below the amount from which on somebody is asked, if
@@ -317,10 +343,32 @@ mod tests {
         Facts {
             details,
             has_receipt: true,
+            split: None,
+            other_parts: &[],
             others_of_day: &[],
             rates: None,
             today_latest: date(2026, 3, 13),
             today_earliest: date(2026, 3, 12),
+        }
+    }
+
+    fn expense_of(amount: Money) -> ExpenseState {
+        ExpenseState {
+            id: slipstream_events::ExpenseId::derived_from(&["x"]),
+            version: 1,
+            owner: "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a11".parse().unwrap(),
+            status: ExpenseStatus::Submitted,
+            details: meal(amount),
+            receipt: None,
+            receipt_sha256: None,
+            review: Vec::new(),
+            findings: Vec::new(),
+            converted: None,
+            distinct_from: Vec::new(),
+            split: None,
+            submission: 1,
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            updated_at: jiff::Timestamp::UNIX_EPOCH,
         }
     }
 
@@ -476,29 +524,61 @@ mod tests {
     }
 
     #[test]
+    fn splitting_gets_nothing_below_a_limit() {
+        let split = |total, personal: Option<&str>| Split {
+            of: slipstream_events::ExpenseId::derived_from(&["x"]),
+            parts: Vec::new(),
+            total: money(total, "EUR"),
+            original_amount: None,
+            tax: None,
+            personal: personal.map(|personal| money(personal, "EUR")),
+        };
+        let part = meal(money("15.00", "EUR"));
+        let found = |split: &Split, has_receipt, other_parts: &[Money]| {
+            check(&full(), &Facts { split: Some(split), has_receipt, other_parts, ..facts(&part) })
+        };
+        let findings = found(&split("30.00", None), false, &[]);
+        assert_eq!(rules(&findings), [(PolicyRule::ReceiptRequired, Severity::Blocks, "receipt_id")]);
+        assert_eq!(
+            findings[0].message,
+            "A receipt is needed from 25.00 EUR on; what was split is 30.00 EUR. Undo the split and attach the receipt."
+        );
+        assert_eq!(found(&split("30.00", Some("5.01")), false, &[]), [], "what is not claimed needs none");
+
+        let hundred = split("100.00", None);
+        assert_eq!(found(&hundred, true, &[money("20.00", "EUR"), money("25.00", "EUR")]), []);
+        let findings = found(&hundred, true, &[money("20.00", "EUR"), money("25.01", "EUR")]);
+        assert_eq!(rules(&findings), [(PolicyRule::ItemLimit, Severity::Warns, "amount")]);
+        assert!(findings[0].message.contains("with the other parts of its split this is 60.01 EUR"), "{findings:?}");
+        assert_eq!(found(&hundred, true, &[]), [], "the rest is of other categories");
+    }
+
+    #[test]
+    fn a_refund_makes_room_once_it_was_approved() {
+        let counts = |minor_units, status| {
+            let expense = expense_of(Money::new(minor_units, Currency::EUR));
+            counts_of_day(&ExpenseState { status, ..expense })
+        };
+        for (status, refund, other) in [
+            (ExpenseStatus::Draft, false, true),
+            (ExpenseStatus::Submitted, false, true),
+            (ExpenseStatus::ChangesRequested, false, true),
+            (ExpenseStatus::Approved, true, true),
+            (ExpenseStatus::Reimbursed, true, true),
+            (ExpenseStatus::Rejected, false, false),
+        ] {
+            assert_eq!((counts(-500, status), counts(500, status)), (refund, other), "{status}");
+        }
+    }
+
+    #[test]
     fn an_amount_has_its_levels() {
         let policy = PolicyState {
             auto_approve_below: Some(money("20.00", "EUR")),
             second_level_from: Some(money("1000.00", "EUR")),
             ..PolicyState::default()
         };
-        let expense = |amount| ExpenseState {
-            id: slipstream_events::ExpenseId::derived_from(&["x"]),
-            version: 1,
-            owner: "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a11".parse().unwrap(),
-            status: slipstream_events::ExpenseStatus::Submitted,
-            details: meal(amount),
-            receipt: None,
-            receipt_sha256: None,
-            review: Vec::new(),
-            findings: Vec::new(),
-            converted: None,
-            distinct_from: Vec::new(),
-            split: None,
-            submission: 1,
-            created_at: jiff::Timestamp::UNIX_EPOCH,
-            updated_at: jiff::Timestamp::UNIX_EPOCH,
-        };
+        let expense = expense_of;
         let of = |text| levels(&policy, &expense(money(text, "EUR")), false);
         assert_eq!([of("19.99"), of("20.00"), of("999.99"), of("1000.00")], [0, 1, 1, 2]);
         assert_eq!([of("-19.99"), of("-20.00"), of("-1000.00")], [0, 1, 2], "a refund counts by its size");

@@ -75,6 +75,11 @@ pub async fn act(
     }
 }
 
+/// Whether an answer of [`act`] is that of an earlier request: then what the attempts of this one began is not there.
+pub fn is_replay(response: &Response) -> bool {
+    response.headers.contains_key(REPLAYED)
+}
+
 /// A request that names an idempotency key.
 struct Once {
     key: keys::Key,
@@ -113,7 +118,7 @@ impl Once {
                 answer = answer.header(name, value);
             }
         }
-        Ok(Some(answer.header("idempotency-replayed", "true")))
+        Ok(Some(answer.header(REPLAYED, "true")))
     }
 
     fn add(&self, transaction: &mut Transaction, response: &Response) -> Result<(), Problem> {
@@ -136,6 +141,8 @@ impl Once {
     }
 }
 
+/// The header that tells a repetition.
+const REPLAYED: &str = "idempotency-replayed";
 /// The headers of an answer that a repetition gets too.
 const KEPT_HEADERS: [&str; 3] = ["content-type", "etag", "location"];
 

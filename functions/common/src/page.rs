@@ -67,6 +67,11 @@ fn invalid_cursor() -> Problem {
     Problem::invalid("cursor", "use the next_cursor of an earlier page of the same list, unchanged")
 }
 
+/// The partition that a cursor stands in, as it says itself: for a listing that takes in another one for its sake.
+pub fn partition_of(cursor: &str) -> Option<String> {
+    Some(Place::read(cursor)?.p)
+}
+
 /// A place in a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Place {
@@ -76,6 +81,13 @@ struct Place {
     p: String,
     /// The last item that was looked at. `None` before the first.
     i: Option<Looked>,
+}
+
+impl Place {
+    fn read(cursor: &str) -> Option<Self> {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok().filter(|_| cursor.len() <= MAX_CURSOR)?;
+        serde_json::from_slice(&bytes).ok()
+    }
 }
 
 /// An item that was looked at: its sort key in the index, and its own key.
@@ -93,9 +105,7 @@ impl Listing {
 
     /// The place that a cursor names. It cannot lead out of the listing, whatever it says.
     fn place(&self, cursor: &str) -> Result<(usize, Option<Item>), Problem> {
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok().filter(|_| cursor.len() <= MAX_CURSOR);
-        let place: Option<Place> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let place = place.filter(|place| place.l == self.digest()).ok_or_else(invalid_cursor)?;
+        let place = Place::read(cursor).filter(|place| place.l == self.digest()).ok_or_else(invalid_cursor)?;
         let at = self.partitions.iter().position(|partition| partition.pk == place.p).ok_or_else(invalid_cursor)?;
         let partition = &self.partitions[at];
         let Some((sort, pk, sk)) = place.i else { return Ok((at, None)) };

@@ -94,6 +94,11 @@ impl Problem {
         Self::new(403, kind, "Not allowed", detail)
     }
 
+    /// 403: for this one needs another role.
+    pub fn role() -> Self {
+        Self::forbidden("role", "Only people with another role may do this.")
+    }
+
     /// 404: there is none, or it is not the caller's; the two are not told apart.
     pub fn not_found(what: &str) -> Self {
         Self::new(404, "not-found", "Not found", format!("There is no such {what}."))

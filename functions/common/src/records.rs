@@ -355,6 +355,11 @@ impl PersonRecord {
         }
     }
 
+    /// Whether they are an administrator now. There is always one of whom this holds.
+    pub fn administers(&self) -> bool {
+        self.state.active && self.state.roles.contains(&Role::Administrator)
+    }
+
     /// The item, standing among everyone, by mail address, by its first role and by its manager.
     ///
     /// # Errors

@@ -166,6 +166,16 @@ impl Store {
         Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
     }
 
+    /// The other parts of the split that an expense is a part of, as they are now: one read.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn other_parts(&self, expense: &ExpenseState) -> Result<Vec<ExpenseState>, StoreError> {
+        let Some(split) = &expense.split else { return Ok(Vec::new()) };
+        let others: Vec<ExpenseId> = split.parts.iter().copied().filter(|part| *part != expense.id).collect();
+        self.expenses(&others).await
+    }
+
     /// One submission of a report.
     ///
     /// # Errors

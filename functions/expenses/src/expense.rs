@@ -247,10 +247,7 @@ pub async fn reimburse(store: &Store, finance: &PersonRecord, request: &Request)
     act(store, request, me, async |transaction: &mut Transaction| {
         let state = visible::expense(store, finance, request.path("expense_id", "expense")?).await?;
         request.if_match(state.version)?;
-        if state.owner == me {
-            return Err(Problem::forbidden("own-expense", "No one pays out their own expense."));
-        }
-        let change = decide(Some(&state), Command::Reimburse { reference: payment.reference.clone() })?;
+        let change = decide(Some(&state), Command::Reimburse { by: me, reference: payment.reference.clone() })?;
         let (after, _) = add_expense_change(transaction, Some(&state), change, &request.cause(me))?;
         Ok(answer(200, after))
     })
@@ -367,10 +364,8 @@ pub async fn undo_split(store: &Store, owner: PersonId, request: &Request) -> Re
         let state = own_as_known(store, owner, request).await?;
         let cause = request.cause(owner);
         let change = decide(Some(&state), Command::UndoSplit)?;
-        let parts = state.split.as_ref().map(|split| split.parts.clone()).unwrap_or_default();
         let (after, _) = add_expense_change(transaction, Some(&state), change, &cause)?;
-        let others: Vec<ExpenseId> = parts.into_iter().filter(|id| *id != state.id).collect();
-        let mut others = store.expenses(&others).await?;
+        let mut others = store.other_parts(&state).await?;
         others.retain(|part| part.status != ExpenseStatus::Deleted);
         // Once, not for each: they have the same receipt.
         if let Some(part) = others.iter().find(|part| part.submission > 0) {

@@ -36,14 +36,15 @@ impl<'a> Judge<'a> {
         Ok(Self { store, company_currency, policy: store.current_policy().await? })
     }
 
-    /// Judges an expense. Reads the rates of its date where currencies have to be compared, and the owner's other
-    /// expenses of the date where its category has a daily limit: each one query. The latter is of an index: what was
-    /// drafted within the last moment may be missing.
+    /// Judges an expense. Reads the rates of its date where currencies have to be compared, the other parts of its split
+    /// where its category has a limit for one item, and the owner's other expenses of the date where it has a daily one:
+    /// each one query. The last is of an index: what was drafted within the last moment may be missing.
     pub async fn judge(&self, state: &ExpenseState) -> Result<Judgement, Problem> {
         let details = &state.details;
         let now = Timestamp::now();
         let on_earth = |hours| now.to_zoned(TimeZone::fixed(tz::offset(hours))).date();
         let others_of_day = self.others_of_day(state).await?;
+        let other_parts = self.other_parts(state).await?;
         let foreign = |money: &Money| money.currency != self.company_currency;
         let compared = details.amount.into_iter().chain(policy::limits(&self.policy, details.category));
         let rates = match compared.chain(others_of_day.iter().copied()).any(|money| foreign(&money)) {
@@ -55,6 +56,8 @@ impl<'a> Judge<'a> {
         let facts = policy::Facts {
             details,
             has_receipt: state.receipt.is_some(),
+            split: state.split.as_ref(),
+            other_parts: &other_parts,
             others_of_day: &others_of_day,
             rates: rates.as_ref(),
             today_latest: on_earth(14),
@@ -67,6 +70,20 @@ impl<'a> Judge<'a> {
     pub async fn submission(&self, state: &ExpenseState) -> Result<Command, Problem> {
         let Judgement { findings, converted } = self.judge(state).await?;
         Ok(Command::Submit { policy_version: self.policy.version, findings, converted })
+    }
+
+    /// What the other parts of the same split and category are for, where the category has a limit for one item.
+    async fn other_parts(&self, state: &ExpenseState) -> Result<Vec<Money>, Problem> {
+        let category = state.details.category;
+        if policy::limit_of(&self.policy, category).is_none_or(|limit| limit.per_item.is_none()) {
+            return Ok(Vec::new());
+        }
+        let others = self.store.other_parts(state).await?;
+        let counts = |other: &&ExpenseState| {
+            !matches!(other.status, ExpenseStatus::Rejected | ExpenseStatus::Deleted)
+                && other.details.category == category
+        };
+        Ok(others.iter().filter(counts).filter_map(|other| other.details.amount).collect())
     }
 
     /// What the owner's other expenses of the same category and date are for, where the category has a daily limit.
@@ -83,7 +100,7 @@ impl<'a> Judge<'a> {
         let of_date = self.store.table.query_all::<ExpenseState>(&query).await?;
         let counts = |other: &&ExpenseState| {
             other.id != state.id
-                && other.status != ExpenseStatus::Rejected
+                && policy::counts_of_day(other)
                 && other.details.date == Some(date)
                 && other.details.category == Some(category)
         };

@@ -91,7 +91,7 @@ impl Expenses {
         let me = caller.state.id;
         let may_any = |roles: &[Role]| match roles.iter().any(|role| caller.state.roles.contains(role)) {
             true => Ok(()),
-            false => Err(Problem::forbidden("role", "Only people with another role may do this.")),
+            false => Err(Problem::role()),
         };
         let may = |role: Role| may_any(&[role]);
         match (request.http_method.as_str(), request.resource.as_str()) {
@@ -143,7 +143,7 @@ impl Expenses {
             ("GET", "/policy/versions/{version}") => policy::read_version(store, request).await,
             ("PUT", "/policy") => {
                 may(Role::Finance)?;
-                policy::write(store, me, request).await
+                policy::write(store, self.company_currency, me, request).await
             }
             ("GET", "/exchange-rates") => rates::read(store, request).await,
             ("PUT", "/exchange-rates") => {

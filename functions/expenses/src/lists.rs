@@ -8,7 +8,7 @@ use slipstream_common::{
     filters::{Filters, Query},
     http::{Request, Response},
     keys::{self, Index},
-    page::{Budget, Listing},
+    page::{self, Budget, Listing},
     problem::Problem,
     store::Store,
     table::IndexQuery,
@@ -82,7 +82,10 @@ fn of_everyone(request: &Request, today: Date) -> Result<(Listing, Filters), Pro
     // A receipt's date may lie some days ahead of the clock.
     let until = until.or_else(|| from.map_or(today, |from| from.max(today)).checked_add(Span::new().months(1)).ok());
     let until = until.unwrap_or(today);
-    let from = from.or_else(|| until.first_of_month().checked_sub(Span::new().months(12)).ok()).unwrap_or(until);
+    let of_a_year = || until.first_of_month().checked_sub(Span::new().months(12)).ok();
+    // The clock goes on between two pages: the month of the cursor may lie before the year by now.
+    let of_cursor = || month_of_cursor(request, status?, until);
+    let from = from.or_else(|| of_a_year().into_iter().chain(of_cursor()).min()).unwrap_or(until);
     let months = months(from, until);
     if months.is_none() {
         query.fault("from", format!("go over at most {MAX_MONTHS} months"));
@@ -102,6 +105,14 @@ fn of_everyone(request: &Request, today: Date) -> Result<(Listing, Filters), Pro
         budget: Budget { queries: FINANCE_BUDGET },
     };
     Ok((listing, filters))
+}
+
+/// The first day of the month in which the request's cursor stands, if it is among those that a list may go over.
+fn month_of_cursor(request: &Request, status: ExpenseStatus, until: Date) -> Option<Date> {
+    let partition = page::partition_of(request.query_string_parameters.get("cursor")?)?;
+    let mut firsts =
+        (0..MAX_MONTHS).map_while(|back| until.first_of_month().checked_sub(Span::new().months(back)).ok());
+    firsts.find(|first| keys::expenses_of_month(&first.strftime("%Y-%m").to_string(), status) == partition)
 }
 
 /// The months that the dates touch, the latest first; `None` when there are too many.
@@ -136,6 +147,7 @@ const SUBMITTED: [ExpenseStatus; 5] = [
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
     use jiff::civil::date;
     use serde_json::json;
 
@@ -150,17 +162,33 @@ mod tests {
 
     #[test]
     fn a_cursor_of_finance_outlives_the_day() {
-        let event = json!({
-            "httpMethod": "GET", "resource": "/finance/expenses", "requestContext": {},
-            "queryStringParameters": { "status": "submitted", "category": "meals" },
-        });
-        let request: Request = serde_json::from_value(event).unwrap();
-        let on = |today| of_everyone(&request, today).unwrap().0;
+        let request = |cursor: Option<&str>| -> Request {
+            let mut query = json!({ "status": "submitted", "category": "meals" });
+            if let Some(cursor) = cursor {
+                query["cursor"] = cursor.into();
+            }
+            let event = json!({
+                "httpMethod": "GET", "resource": "/finance/expenses", "requestContext": {},
+                "queryStringParameters": query,
+            });
+            serde_json::from_value(event).unwrap()
+        };
+        let on = |today| of_everyone(&request(None), today).unwrap().0;
         let (today, tomorrow) = (on(date(2026, 11, 29)), on(date(2026, 11, 30)));
         assert_eq!(today.filters, tomorrow.filters, "what was asked for is the same");
         let partitions =
             |listing: &Listing| listing.partitions.iter().map(|month| month.pk.clone()).collect::<Vec<_>>();
         assert_eq!(partitions(&today), partitions(&tomorrow));
         assert_ne!(today.partitions[0].until, tomorrow.partitions[0].until);
+
+        // In the last month of the year that the list goes back, which the next day's leaves behind.
+        let oldest = tomorrow.partitions.last().unwrap();
+        assert_eq!(oldest.pk, "MONTH#2025-12#submitted");
+        let cursor = BASE64_URL_SAFE_NO_PAD.encode(json!({ "l": "", "p": oldest.pk, "i": null }).to_string());
+        let after_midnight = date(2026, 12, 1);
+        assert!(on(after_midnight).partitions.iter().all(|partition| partition.pk != oldest.pk));
+        let (gone_on, _) = of_everyone(&request(Some(&cursor)), after_midnight).unwrap();
+        assert_eq!(gone_on.partitions.last().unwrap().pk, oldest.pk);
+        assert!(gone_on.partitions[0].from <= oldest.from, "all of that month");
     }
 }

@@ -10,7 +10,7 @@ use slipstream_common::{
 };
 use slipstream_domain::policy;
 use slipstream_events::{
-    AgeRule, CategoryLimit, CurrencyRule, FutureRule, Money, PersonId, PolicyState, ReceiptRule, SecondLevel,
+    AgeRule, CategoryLimit, Currency, CurrencyRule, FutureRule, Money, PersonId, PolicyState, ReceiptRule, SecondLevel,
 };
 
 /// The whole document; what is left out is no rule.
@@ -57,7 +57,12 @@ fn answer(policy: &PolicyState) -> Response {
 }
 
 /// Sets a new policy. Submissions that are under way keep the version they began with.
-pub async fn write(store: &Store, finance: PersonId, request: &Request) -> Result<Response, Problem> {
+pub async fn write(
+    store: &Store,
+    company_currency: Currency,
+    finance: PersonId,
+    request: &Request,
+) -> Result<Response, Problem> {
     let wanted: NewPolicy = request.json()?;
     let usual = PolicyState::default();
     let after = PolicyState {
@@ -75,8 +80,17 @@ pub async fn write(store: &Store, finance: PersonId, request: &Request) -> Resul
         second_level: wanted.second_level,
     };
     let problems = policy::problems(&after).into_iter();
-    let errors: Vec<FieldError> =
+    let mut errors: Vec<FieldError> =
         problems.map(|problem| FieldError { field: problem.field, remedy: problem.remedy }).collect();
+    // What is submitted carries its amount in the company's currency beside its own, and no other.
+    for (name, amount) in
+        [("auto_approve_below", after.auto_approve_below), ("second_level_from", after.second_level_from)]
+    {
+        if amount.is_some_and(|amount| amount.currency != company_currency) {
+            let remedy = format!("give the amount in the company's currency, {company_currency}");
+            errors.push(FieldError { field: format!("{name}.currency"), remedy });
+        }
+    }
     if !errors.is_empty() {
         return Err(Problem::invalid_fields(errors));
     }

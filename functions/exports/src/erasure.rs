@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use slipstream_common::{
-    act::act,
+    act::{act, is_replay},
     background::{Background, LEASE, Work},
     http::{Request, Response},
     keys::{self, Index, Open},
@@ -23,15 +23,12 @@ use slipstream_common::{
     store::{Store, add_person_change, add_person_check},
     table::{Condition, IndexQuery, Item, StoreError, Transaction, item, number, text},
 };
-use slipstream_events::{
-    ExpenseId, ExpenseState, ExpenseStatus, PersonId, PersonState, ReceiptId, ReceiptStatus, Role,
-};
+use slipstream_events::{ExpenseId, ExpenseState, ExpenseStatus, PersonId, PersonState, ReceiptId, ReceiptStatus};
 
 use crate::{
     assembly::Place,
     error::{Result, WorkError},
     record::{ExportRecord, KEPT, folder_of},
-    requests::role,
     worker::{Shift, Worker},
 };
 
@@ -42,6 +39,9 @@ const MAX_DELAY: i64 = 900;
 /// How long DynamoDB can be restored to an earlier moment, in days
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery.html>).
 const BACKUP_DAYS: i32 = 35;
+/// How long the answer to a request is there at most, in days: one, and the few in which time to live deletes
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>).
+const ANSWER_DAYS: i32 = 4;
 /// How long an event is kept at most that could not be published, in days; the template's `SetAsideBucket`.
 const UNDELIVERED_DAYS: i32 = 90;
 
@@ -180,19 +180,18 @@ fn kept(terms: Terms, now: Timestamp, last: Option<Timestamp>) -> Vec<Kept> {
     let why = "What others exported before, administrators the person's own data among it, is theirs for a week.";
     // S3 goes by whole days.
     let exports = keep("exports_of_others", why, now, i32::try_from(KEPT.as_hours() / 24).unwrap_or(0) + 1);
+    let why =
+        "Answers to requests that may be sent again are kept for a day. One of the person's profile has their name.";
+    let answers = keep("request_answers", why, now, ANSWER_DAYS);
     let why = "The table can be restored to an earlier moment; restoring is for disasters only.";
     let backups = keep("backups", why, now, BACKUP_DAYS);
     let logs = keep("logs", "Logs name the person by an id only.", now, terms.log_days);
-    expenses.into_iter().chain([events, undelivered, exports, backups, logs]).collect()
+    expenses.into_iter().chain([events, undelivered, exports, answers, backups, logs]).collect()
 }
 
 /// The address in the profile of an erased person: nobody's, in a domain that cannot be (RFC 2606).
 fn nobodys_address(person: PersonId) -> String {
     format!("erased-{person}@erased.invalid")
-}
-
-fn administers(person: &PersonRecord) -> bool {
-    person.state.active && person.state.roles.contains(&Role::Administrator)
 }
 
 /// The profile without anything that says whose it was. It stays, so that the id in what is kept leads somewhere.
@@ -260,7 +259,7 @@ pub async fn ask(worker: &Worker, terms: Terms, me: PersonId, request: &Request)
             kept: kept(terms, cause.at, submitted(store, id).await?.last),
             done_at: None,
         };
-        let asking = store.person(me).await?.filter(administers).ok_or_else(role)?;
+        let asking = store.person(me).await?.filter(PersonRecord::administers).ok_or_else(Problem::role)?;
         add_person_check(transaction, &asking);
         add_person_change(transaction, Some(&person), anonymous(&person), &cause)?;
         transaction.delete(&keys::directory(&person.email), Condition::default());
@@ -269,7 +268,7 @@ pub async fn ask(worker: &Worker, terms: Terms, me: PersonId, request: &Request)
         Ok(Response::json(202, &View::from(&record)))
     })
     .await?;
-    if begun {
+    if begun && !is_replay(&response) {
         tracing::info!(person.id = %id, "an erasure was asked for");
         if let Err(error) = worker.queue.send(&work, 0).await {
             tracing::warn!(%error, "the sweeper has it begun");
@@ -317,6 +316,13 @@ async fn page(
 /// Whether the law makes the company keep the expense: it was submitted once.
 const fn is_kept(expense: &ExpenseState) -> bool {
     expense.submission > 0
+}
+
+/// Whether it is the first part of a split of which another part is kept. It has the receipt of all of them: without it
+/// nobody would find the receipt of what is kept.
+async fn leads_to_kept(store: &Store, expense: &ExpenseState) -> Result<bool, StoreError> {
+    let is_first = expense.split.as_ref().is_some_and(|split| split.of == expense.id);
+    Ok(is_first && store.other_parts(expense).await?.iter().any(is_kept))
 }
 
 /// What of a person's is kept.
@@ -462,8 +468,10 @@ async fn erase(worker: &Worker, terms: Terms, record: &mut ErasureRecord, until:
             if out_of_time() {
                 return Ok(Came::OutOfTime);
             }
-            erase_expense(store, expense).await?;
-            record.erased.drafts += 1;
+            if !leads_to_kept(store, expense).await? {
+                erase_expense(store, expense).await?;
+                record.erased.drafts += 1;
+            }
         }
         record.place = next;
     }

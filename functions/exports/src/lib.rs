@@ -140,7 +140,7 @@ impl Exports {
                 ("GET", "/exports") => self.worker.list(caller.state.id, &request).await,
                 ("GET", "/exports/{export_id}") => self.worker.look(&caller, &request).await,
                 (_, "/people/{person_id}/erasure") if !caller.state.roles.contains(&Role::Administrator) => {
-                    Err(requests::role())
+                    Err(Problem::role())
                 }
                 ("POST", "/people/{person_id}/erasure") => {
                     erasure::ask(&self.worker, self.terms, caller.state.id, &request).await

@@ -3,7 +3,7 @@
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use slipstream_common::{
-    act::act,
+    act::{act, is_replay},
     background::{Background, Work},
     http::{Request, Response, given},
     keys::{self, Index},
@@ -24,7 +24,8 @@ use crate::{
 
 /// The most days that an export goes over: ten years, longer than receipts are kept.
 const MAX_DAYS: i32 = 3660;
-/// The most exports of one person that are being made at the same time.
+/// The most exports of one person that are being made at the same time. Requests that come at the same moment do not see
+/// each other's: it keeps one from flooding the queue, and a few more do no harm.
 const MAX_OPEN: usize = 5;
 /// How many of a person's latest exports are looked at for that.
 const LOOKED_AT: i32 = 25;
@@ -148,11 +149,6 @@ fn faults(new: &NewExport) -> Vec<FieldError> {
     faults
 }
 
-/// What only another role may have.
-pub(crate) fn role() -> Problem {
-    Problem::forbidden("role", "Only people with another role may do this.")
-}
-
 fn unavailable(error: &WorkError) -> Problem {
     tracing::warn!(%error, "an export cannot be answered");
     match error {
@@ -185,7 +181,7 @@ impl Worker {
             bom: new.bom.unwrap_or(false),
         };
         if wanted.needs(me).is_some_and(|role| !caller.state.roles.contains(&role)) {
-            return Err(role());
+            return Err(Problem::role());
         }
         if !faults.is_empty() {
             return Err(Problem::invalid_fields(faults));
@@ -216,7 +212,7 @@ impl Worker {
             Ok(response)
         })
         .await?;
-        if let Some(work) = begun {
+        if let Some(work) = begun.filter(|_| !is_replay(&response)) {
             let whose = wanted.person.map(|person| person.to_string()).unwrap_or_default();
             let (kind, scope) = (wanted.kind, wanted.scope);
             tracing::info!(export.id = %work.key().pk, export.kind = ?kind, export.scope = ?scope, person.id = whose, "asked for");
@@ -247,7 +243,7 @@ impl Worker {
         let record = record.filter(|record| record.owner == caller.state.id && record.expires_at() > now);
         let record = record.ok_or_else(|| Problem::not_found("export"))?;
         if !record.is_for(caller) {
-            return Err(role());
+            return Err(Problem::role());
         }
         let mut view = View::from(&record);
         for file in &mut view.files {

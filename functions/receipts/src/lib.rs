@@ -26,7 +26,7 @@ use slipstream_common::{
     records::{PersonRecord, ReceiptRecord},
     settings::{Settings, SettingsError},
     store::{ChangeError, Store, add_expense_change, add_receipt_change, add_receipt_deletion},
-    table::{Condition, StoreError, Table, Transaction, number},
+    table::{Condition, Table, Transaction, number},
     visible,
 };
 use slipstream_domain::{
@@ -199,21 +199,28 @@ fn awaited(record: &ReceiptRecord) -> bool {
 
 /// Adds to a transaction that a receipt that was never uploaded stands among the open work again, from now on: the
 /// sweeper looks after it anew. Size and type are what is said now: a first announcement that got them wrong must not
-/// block the bytes.
+/// block the bytes. Another size or type is a change of the receipt, and its event.
 fn announce_again(
     transaction: &mut Transaction,
     mut record: ReceiptRecord,
     announcement: &Announcement,
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    record.announced_at = at;
+    cause: &Cause,
+) -> Result<(), ChangeError> {
+    let before = record.state.clone();
+    record.announced_at = cause.at;
     record.state.size_bytes = announcement.size_bytes;
     record.state.media_type = announcement.media_type;
     let condition = Condition::new("#version = :version AND attribute_not_exists(#lease)")
         .name("#version", "version")
         .name("#lease", "lease")
-        .value(":version", number(record.state.version));
-    transaction.put(&keys::receipt(record.state.id), record.to_item()?, Some(condition));
+        .value(":version", number(before.version));
+    if record.state == before {
+        transaction.put(&keys::receipt(before.id), record.to_item()?, Some(condition));
+        return Ok(());
+    }
+    record.state.version += 1;
+    let body = EventBody::ReceiptAnnounced(Box::new(ReceiptAnnounced { receipt: record.state.clone() }));
+    add_receipt_change(transaction, &record, condition, body, cause)?;
     Ok(())
 }
 
@@ -314,7 +321,7 @@ impl Receipts {
             let deleted = known.as_ref().filter(|known| known.state.status == ReceiptStatus::Deleted);
             let is_new = known.is_none() || deleted.is_some();
             match known.as_ref().filter(|_| !is_new) {
-                Some(known) if awaited(known) => announce_again(transaction, known.clone(), &announcement, cause.at)?,
+                Some(known) if awaited(known) => announce_again(transaction, known.clone(), &announcement, &cause)?,
                 Some(_) => {}
                 None => register(transaction, (id, owner), deleted, &announcement, &cause)?,
             }

@@ -117,6 +117,11 @@ impl Sweeper {
         if expense.status == ExpenseStatus::Submitted {
             return Ok(false);
         }
+        // The first part of a split has the receipt of all: it goes after the last of the others, and with it.
+        let first = expense.split.as_ref().map(|split| split.of);
+        if first == Some(id) && !self.store.other_parts(expense).await?.is_empty() {
+            return Ok(false);
+        }
         for number in 1..=expense.submission {
             let claim = keys::claim(SubmissionId { expense: id, number });
             table.erase(&claim.pk, keys::STEP_PREFIX).await?;
@@ -137,9 +142,10 @@ impl Sweeper {
             Err(StoreError::Condition(_)) => return Ok(false),
             Err(error) => return Err(error.into()),
         }
+        let first = first.filter(|first| *first != id).map(|first| keys::expense(first).pk);
         let report = expense.details.report.map(keys::report_partition);
         let receipt = expense.receipt.map(|receipt| keys::receipt(receipt).pk);
-        for pk in report.into_iter().chain(receipt) {
+        for pk in first.into_iter().chain(report).chain(receipt) {
             Box::pin(self.expire_subject(&pk, kept_from)).await?;
         }
         table.erase(&keys::expense(id).pk, keys::EVENT_PREFIX).await?;

@@ -141,7 +141,7 @@ impl People {
         before: &PersonRecord,
         after: &PersonRecord,
     ) -> Result<(), Problem> {
-        if !administers(before) || administers(after) {
+        if !before.administers() || after.administers() {
             return Ok(());
         }
         let mut candidates = vec![caller.state.id];
@@ -150,7 +150,7 @@ impl People {
             candidates.extend(self.store.people_with(role).await?.into_iter().map(|person| person.state.id));
         }
         for candidate in candidates.into_iter().filter(|candidate| *candidate != after.state.id) {
-            if let Some(other) = self.store.person(candidate).await?.filter(administers) {
+            if let Some(other) = self.store.person(candidate).await?.filter(PersonRecord::administers) {
                 add_person_check(transaction, &other);
                 return Ok(());
             }
@@ -177,10 +177,6 @@ impl From<Problem> for NotDone {
     fn from(problem: Problem) -> Self {
         Self::Problem(problem)
     }
-}
-
-fn administers(person: &PersonRecord) -> bool {
-    person.state.active && person.state.roles.contains(&Role::Administrator)
 }
 
 fn same_address(one: &str, other: &str) -> bool {

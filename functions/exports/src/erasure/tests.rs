@@ -7,8 +7,12 @@ use slipstream_common::{
     reports::{add_report_change, add_report_deletion},
     store::add_receipt_change,
     table::Table,
+    visible,
 };
-use slipstream_domain::expense::Command;
+use slipstream_domain::{
+    expense::Command,
+    split::{self, Part},
+};
 use slipstream_events::{
     Actor, Category, Cause, Drafted, EventBody, ExpenseDetails, MediaType, Money, ReceiptAnnounced, ReceiptState,
     ReportCreated, ReportId, ReportState,
@@ -137,6 +141,25 @@ impl World {
 
     async fn change(&self, by: &str, expense: ExpenseId, command: Command) {
         self.worker.store.change_expense(expense, &cause(by), &command).await.unwrap();
+    }
+
+    /// Splits a draft in two; the other part.
+    async fn split(&self, owner: &str, expense: ExpenseId) -> ExpenseId {
+        let whole = self.worker.store.expense(expense).await.unwrap().unwrap();
+        let part = |minor_units| Part {
+            amount: Money::new(minor_units, id("EUR")),
+            category: None,
+            cost_centre: None,
+            project: None,
+            note: None,
+            paid_by: None,
+        };
+        let mut plan = split::plan(&whole, vec![part(1000), part(1340)], None).unwrap();
+        self.change(owner, expense, Command::SplitUp(Box::new(plan.first))).await;
+        let other = plan.others.remove(0);
+        let other_id = other.id;
+        self.change(owner, other_id, Command::Draft(Box::new(other))).await;
+        other_id
     }
 
     async fn report(&self, owner: &str, name: &str, deleted: bool) -> ReportId {
@@ -289,6 +312,51 @@ async fn what_was_submitted_stays_and_nothing_else() {
     assert_eq!(world.record().await, record);
 }
 
+/// The same request twice at once: one of them begins what is there, the other what never was.
+#[tokio::test]
+async fn an_export_asked_for_twice_at_once_is_begun_once() {
+    let world = World::empty();
+    world.person(EMMA, &[]).await;
+    let emma = world.worker.store.person(id(EMMA)).await.unwrap().unwrap();
+    let event = json!({
+        "httpMethod": "POST", "resource": "/exports", "headers": {"idempotency-key": "one key"},
+        "body": json!({"kind": "personal_data", "scope": "own"}).to_string(), "requestContext": {"requestId": "r"},
+    });
+    let request: Request = serde_json::from_value(event).unwrap();
+    let (one, other) = tokio::join!(world.worker.ask(&emma, &request), world.worker.ask(&emma, &request));
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert!(is_replay(&one) != is_replay(&other), "one of them was the first");
+    assert_eq!(one.body, other.body);
+    assert_eq!(world.services.sent().len(), 1);
+}
+
+/// Of a split the first part has the receipt. It stays with a part that was submitted, and finance sees the receipt.
+#[tokio::test]
+async fn the_first_part_of_a_split_stays_with_a_submitted_one() {
+    for is_submitted in [true, false] {
+        let world = World::empty();
+        world.person(ADMINISTRATOR, &["administrator"]).await;
+        world.person(COLLEAGUE, &["finance"]).await;
+        world.person(EMMA, &[]).await;
+        let receipt = world.receipt(EMMA, "kept", ReceiptStatus::Read, &["original"]).await;
+        let first = world.draft(EMMA, "First", Some((receipt, "kept")), None).await;
+        let second = world.split(EMMA, first).await;
+        if is_submitted {
+            world.submit(EMMA, second).await;
+        }
+        world.ask(ADMINISTRATOR).await.unwrap();
+        world.go_on().await.unwrap();
+        assert_eq!(world.record().await.status, Status::Done);
+        let store = &world.worker.store;
+        for part in [first, second] {
+            assert_eq!(store.expense(part).await.unwrap().is_some(), is_submitted);
+        }
+        let finance = store.person(id(COLLEAGUE)).await.unwrap().unwrap();
+        let seen = visible::receipt(store, &finance, receipt).await.map(|(_, expense)| expense);
+        assert_eq!(seen.ok(), is_submitted.then_some(Some(second)));
+    }
+}
+
 #[tokio::test]
 async fn an_erasure_may_die_at_any_call() {
     let (before, items, objects) = world().await;
@@ -412,6 +480,8 @@ fn what_is_kept_has_a_reason_and_an_end() {
     assert_eq!(kept[0].what, "submitted_expenses");
     assert_eq!(kept[0].until, jiff::civil::date(2035, 12, 30));
     assert!(kept.iter().all(|kept| !kept.why.is_empty()));
+    let answers = kept.iter().find(|kept| kept.what == "request_answers").unwrap();
+    assert_eq!(answers.until, jiff::civil::date(2026, 3, 16), "a day, and those that time to live takes");
 }
 
 #[test]

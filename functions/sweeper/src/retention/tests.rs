@@ -9,7 +9,10 @@ use slipstream_common::{
     store::{Store, add_receipt_change},
     table::Table,
 };
-use slipstream_domain::expense::{Command, Decision};
+use slipstream_domain::{
+    expense::{Command, Decision},
+    split::{self, Part},
+};
 use slipstream_events::{
     Actor, Category, Cause, Drafted, EventBody, ExpenseDetails, MediaType, Money, ReceiptAnnounced, ReceiptState,
     ReceiptStatus, ReportCreated, ReportState, SecondLevel,
@@ -219,6 +222,38 @@ async fn what_has_outlived_the_term_goes_and_nothing_else() {
     assert!(left.iter().all(|key| key.contains("PERSON") || key.contains(&asked_about())), "{left:?}");
 }
 
+/// Of a split the first part has the receipt: both stay as long as another part does, and go with it.
+#[tokio::test]
+async fn the_first_part_of_a_split_goes_with_the_last_of_the_others() {
+    let stub = Stub::start().unwrap();
+    let sweeper = sweeper(&stub);
+    let store = &sweeper.store;
+    let receipt = receipt(store, "split", "2026-01-01").await;
+    let first = drafted(store, "split", Some(receipt), None, "2026-01-01").await;
+    let whole = store.expense(first).await.unwrap().unwrap();
+    let part = |minor_units| Part {
+        amount: Money::new(minor_units, "EUR".parse().unwrap()),
+        category: None,
+        cost_centre: None,
+        project: None,
+        note: None,
+        paid_by: None,
+    };
+    let plan = split::plan(&whole, vec![part(1000), part(1340)], None).unwrap();
+    store.change_expense(first, &cause("2026-01-02"), &Command::SplitUp(Box::new(plan.first))).await.unwrap();
+    let other = plan.others.into_iter().next().unwrap();
+    let second = other.id;
+    store.change_expense(second, &cause("2026-01-02"), &Command::Draft(Box::new(other))).await.unwrap();
+    submitted(store, second, 1, "2026-01-03").await;
+    approved(store, second, 1, "2026-01-05").await;
+    let before = keys_of(&stub);
+    assert_eq!(sweeper.expire(today()).await.unwrap(), 0);
+    assert_eq!(keys_of(&stub), before);
+    assert_eq!(store.receipt_use(receipt).await.unwrap(), Some(first));
+    assert_eq!(sweeper.expire(today() + SignedDuration::from_hours(24)).await.unwrap(), 1);
+    assert_eq!(keys_of(&stub), BTreeSet::new());
+}
+
 fn asked_about() -> String {
     ExpenseId::derived_from(&["asked"]).to_string()
 }
@@ -250,7 +285,7 @@ async fn what_lives_again_at_this_very_moment_stays() {
     let sweeper = sweeper(&stub);
     let old = ExpenseId::derived_from(&["old"]);
     // It is paid out after the sweep has read its events.
-    let reimburse = Command::Reimburse { reference: None };
+    let reimburse = Command::Reimburse { by: id(APPROVER), reference: None };
     let latest = sweeper.store.history(old).await.unwrap().pop().unwrap();
     sweeper.store.change_expense(old, &cause("2036-01-01"), &reimburse).await.unwrap();
     let kept_from = day_of(today());

@@ -280,6 +280,27 @@ async fn an_edit_that_changes_nothing_is_none() {
     hold(&world);
 }
 
+/// A receipt is announced with another size before its bytes come: a version, and its event. Just again is neither.
+#[tokio::test]
+async fn what_is_announced_otherwise_is_a_version_with_its_event() {
+    let world = World::new().await;
+    let id = world.announced(5).await;
+    for (size_bytes, version) in [(1000, 1), (2000, 2), (2000, 2)] {
+        let mut body = announcement(5);
+        body["size_bytes"] = size_bytes.into();
+        let response = world.call(EMPLOYEE, "POST", "/receipts", &[], &[], &[], &body).await;
+        assert_eq!(read(&response)["receipt"]["size_bytes"], size_bytes, "{}", response.body);
+        let pk = format!("RECEIPT#{id}");
+        assert_eq!(world.item_at(&pk, "RECEIPT").unwrap()["version"], json!({ "N": version.to_string() }));
+        let events = world
+            .stub
+            .items()
+            .into_iter()
+            .filter(|item| text(item, "PK") == pk && text(item, "SK").starts_with("EVENT#"));
+        assert_eq!(events.count(), version);
+    }
+}
+
 fn expenses_version(world: &World, id: &str) -> u64 {
     expenses(world).into_iter().find(|state| state.id.to_string() == id).unwrap().version
 }

@@ -6,6 +6,7 @@
 mod cursors;
 mod faults;
 mod laws;
+mod limits;
 mod pages;
 mod races;
 mod world;
