@@ -458,9 +458,14 @@ async fn erase(worker: &Worker, terms: Terms, record: &mut ErasureRecord, until:
         match lease_of(receipt.lease.as_ref()) {
             Some(until) => held = held.max(Some(until)),
             None if receipt.submitted || kept_of_them.receipts.contains(&id) => erase_reading(worker, &receipt).await?,
-            None if erase_receipt(worker, &receipt).await? => record.erased.receipts += 1,
-            // A reader began at this very moment.
-            None => held = held.max(Some(Timestamp::now())),
+            None => match erase_receipt(worker, &receipt).await? {
+                Some(drafts) => {
+                    record.erased.receipts += 1;
+                    record.erased.drafts += drafts;
+                }
+                // A reader began at this very moment.
+                None => held = held.max(Some(Timestamp::now())),
+            },
         }
     }
     while let Some((expenses, next)) = page(store, person, &record.place).await? {
@@ -547,22 +552,24 @@ async fn erase_reading(worker: &Worker, receipt: &ReceiptRecord) -> Result<()> {
     Ok(())
 }
 
-/// Erases a receipt that is not kept; `false` if somebody began to read it.
-async fn erase_receipt(worker: &Worker, receipt: &ReceiptRecord) -> Result<bool> {
+/// Erases a receipt that is not kept, and what was drafted from it; how many drafts, or none if somebody began to read it.
+async fn erase_receipt(worker: &Worker, receipt: &ReceiptRecord) -> Result<Option<u64>> {
     let (store, id) = (&worker.store, receipt.state.id);
     if !close(store, receipt).await? {
-        return Ok(false);
+        return Ok(None);
     }
     worker.receipts.erase(&receipt.object_key("")).await?;
     erase_reading(worker, receipt).await?;
     // The index may not list yet what was drafted a moment ago.
+    let mut drafts = 0;
     if let Some(draft) = store.expense(receipt.drafted_expense()).await?.filter(|draft| !is_kept(draft)) {
         erase_expense(store, &draft).await?;
+        drafts = 1;
     }
     let key = keys::receipt(id);
     store.table.erase(&key.pk, keys::EVENT_PREFIX).await?;
     store.table.delete(&[keys::receipt_use(id), key]).await?;
-    Ok(true)
+    Ok(Some(drafts))
 }
 
 /// Lets nobody read the receipt any more; `false` if somebody has just begun.
