@@ -128,11 +128,8 @@ fn main() -> ExitCode {
         matrix::nobody_learns_or_changes_what_is_not_theirs,
         matrix::an_idempotency_key_is_its_owners,
         whole::the_contract_says_what_a_client_must_know,
-        contract::holds_for_anonymous,
-        contract::holds_for_an_employee,
-        contract::holds_for_a_manager,
+        contract::holds_for_all_but_finance,
         contract::holds_for_finance,
-        contract::holds_for_an_administrator,
     ];
     let in_a_browser = scenarios![harness:
         browser::a_hundred_looks_change_nothing_and_one_press_decides,

@@ -33,6 +33,8 @@ use crate::{
 /// How many of the latest changes of an expense are looked at for what happened before.
 const LATEST: u32 = 50;
 
+/// The longest name of a list, as the contract has it.
+const MAX_LIST_NAME: usize = 64;
 /// How much of pictures a page has, in bytes of base64: the answer of a function has at most 6 MB
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 const MOST_PICTURES: usize = 4_500_000;
@@ -271,6 +273,10 @@ impl Approval {
             return self.list_page(&link, &request).instrument(span).await;
         }
         let Ok(link) = link.parse::<Link>() else { return unknown() };
+        // No list has so long a name.
+        if request.query_string_parameters.get("list").is_some_and(|list| list.len() > MAX_LIST_NAME) {
+            return unknown();
+        }
         let span = tracing::info_span!(
             "link",
             http.method = request.http_method,

@@ -296,6 +296,9 @@ impl People {
     }
 }
 
+/// The most roles there are.
+const MAX_ROLES: usize = 2;
+
 /// Limits that hold for the whole import: one wrong row does not get here, one that is too long does.
 fn check_limits(import: &Import) -> Result<(), Problem> {
     if !(1..=MAX_ROWS).contains(&import.people.len()) {
@@ -315,6 +318,12 @@ fn check_limits(import: &Import) -> Result<(), Problem> {
                 return Err(Problem::invalid(format!("people[{index}].{name}"), remedy));
             }
         }
+        if row.roles.as_ref().is_some_and(|roles| roles.len() > MAX_ROLES) {
+            return Err(Problem::invalid(
+                format!("people[{index}].roles"),
+                format!("give at most {MAX_ROLES}, each once"),
+            ));
+        }
     }
     Ok(())
 }
@@ -322,6 +331,16 @@ fn check_limits(import: &Import) -> Result<(), Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_list_is_longer_than_the_contract_has_it() {
+        let import = |roles: &str| -> Import {
+            serde_json::from_str(&format!(r#"{{"people": [{{"email": "a@example.com", "roles": {roles}}}]}}"#)).unwrap()
+        };
+        assert!(check_limits(&import(r#"["finance", "administrator"]"#)).is_ok());
+        let problem = check_limits(&import(r#"["finance", "finance", "finance"]"#)).unwrap_err();
+        assert_eq!(problem.errors[0].field, "people[0].roles");
+    }
 
     fn row(text: &str) -> Result<DirectoryRecord, String> {
         entry_of(serde_json::from_str(text).unwrap())
