@@ -127,7 +127,7 @@ fn main() -> ExitCode {
         resilience::a_malformed_record_is_set_aside_and_its_neighbours_go_on,
         resilience::a_replay_changes_nothing,
         ops::what_is_missing_is_named,
-        ops::an_operator_cannot_read_profiles_or_change_the_table,
+        ops::an_operator_writes_no_table_and_reads_no_receipt,
         ops::a_trace_tells_the_way_from_photo_to_approval,
         ops::a_replay_is_counted_started_and_listed,
         ops::what_was_not_delivered_is_degraded_and_published_again,

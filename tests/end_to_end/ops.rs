@@ -109,7 +109,7 @@ pub async fn what_is_missing_is_named(world: &Deployment) -> Result<()> {
 }
 
 /// The operator's key does what the policy says, and no more.
-pub async fn an_operator_cannot_read_profiles_or_change_the_table(world: &Deployment) -> Result<()> {
+pub async fn an_operator_writes_no_table_and_reads_no_receipt(world: &Deployment) -> Result<()> {
     let operator = world.as_operator()?;
     let table = world.output("TableName")?;
     let item = json!({ "PK": {"S": "EXPENSE#x"}, "SK": {"S": "EXPENSE"} }).to_string();

@@ -21,13 +21,14 @@ use crate::{
 /// The ending of the outputs that name dead-letter queues.
 const DEAD: &str = "DeadLetterQueueUrl";
 /// How long messages that are looked at are hidden from others, in seconds; they are given back before, if nothing dies.
-const HIDDEN_SECONDS: i32 = 60;
-/// How long a receipt waits for messages. A short poll asks some of the servers only and may miss what is there.
-const WAIT_SECONDS: i32 = 2;
+const HIDDEN_SECONDS: i32 = 90;
+/// How long a receipt waits for messages. One that does not wait asks some of the servers only and may miss what is there
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html>).
+const WAIT_SECONDS: i32 = 1;
 /// How many messages are given back at the same time.
 const AT_ONCE: usize = 8;
-/// The most messages that are held at once: what is in flight from one queue is bounded by SQS, and so is memory here.
-pub(crate) const MOST_HELD: usize = 1000;
+/// The most messages that are held at once: so many are dealt with before they are seen again.
+pub(crate) const MOST_HELD: usize = 500;
 /// Where single records are that the publisher could not understand.
 const MALFORMED: &str = "malformed-records/";
 /// Where batches are that the stream gave up.
@@ -221,11 +222,9 @@ pub(crate) async fn hold(
 ) -> Outcome<Held> {
     let client = aws_sdk_sqs::Client::new(&stack.sdk);
     let mut held = Held { client, queue: queue.clone(), letters: Vec::new() };
-    let expected = depth(stack, &queue.name, &queue.url).await?.visible;
     while held.letters.len() < most && !enough(&held.letters) {
-        let wait = if held.letters.len() < expected || held.letters.is_empty() { WAIT_SECONDS } else { 0 };
         let request = held.client.receive_message().queue_url(&queue.url).max_number_of_messages(10);
-        let request = request.visibility_timeout(HIDDEN_SECONDS).wait_time_seconds(wait);
+        let request = request.visibility_timeout(HIDDEN_SECONDS).wait_time_seconds(WAIT_SECONDS);
         let request = request.message_system_attribute_names(MessageSystemAttributeName::All);
         let answer = request.message_attribute_names("All").send().await;
         let answer = match answer {
@@ -327,7 +326,7 @@ fn chosen(letters: &[Letter], ids: &[String]) -> Outcome<Vec<String>> {
             (Some(letter), None) => Ok(letter.id.clone()),
             (Some(_), Some(_)) => Err(Failure::usage(format!("{id} begins more than one message id: give more of it"))),
             (None, _) => Err(Failure::not_found(format!(
-                "there is no message {id} here; if somebody else looks at it, it is back within a minute"
+                "there is no message {id} here; if somebody else looks at it, it is back within two minutes"
             ))),
         }
     };

@@ -67,10 +67,10 @@ pub(crate) fn span(length: SignedDuration) -> String {
     let millis = length.as_millis().max(0);
     let (seconds, minutes, hours, days) = (millis / 1000, millis / 60_000, millis / 3_600_000, millis / 86_400_000);
     match millis {
-        ..1000 => format!("{millis} ms"),
-        ..60_000 => format!("{}.{} s", seconds, millis % 1000 / 100),
-        ..3_600_000 => format!("{minutes} min {} s", seconds % 60),
-        ..86_400_000 => format!("{hours} h {} min", minutes % 60),
+        0..1000 => format!("{millis} ms"),
+        1000..60_000 => format!("{}.{} s", seconds, millis % 1000 / 100),
+        60_000..3_600_000 => format!("{minutes} min {} s", seconds % 60),
+        3_600_000..86_400_000 => format!("{hours} h {} min", minutes % 60),
         _ => format!("{days} d {} h", hours % 24),
     }
 }
