@@ -185,7 +185,8 @@ impl Story {
     }
 
     fn sort(&mut self) {
-        self.entries.sort_by(|a, b| (a.at, a.source, &a.what).cmp(&(b.at, b.source, &b.what)));
+        // What one source tells of the same instant stays in its order.
+        self.entries.sort_by_key(|entry| (entry.at, entry.source));
         self.entries.dedup();
     }
 
@@ -635,7 +636,9 @@ fn add_lines(story: &mut Story, lines: &[logs::Line]) {
             "WARN" => Tone::Warning,
             _ => Tone::Faint,
         };
-        story.note(line.at, Source::Log, tone, format!("{}: {}", line.function, line.message()), line.details());
+        let about = line.field("event.id").map(|id| format!("{id} ")).unwrap_or_default();
+        let detail = format!("{about}{}", line.details()).trim_end().to_owned();
+        story.note(line.at, Source::Log, tone, format!("{}: {}", line.function, line.message()), detail);
     }
 }
 
@@ -746,6 +749,12 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "2026-03-12 12:00:00.000                event    ExpenseDrafted");
         assert_eq!(lines[1], "2026-03-12 12:00:05.250        +5.2 s  log      expenses: drafted");
+        let mut states = Story::default();
+        for state in ["-> Outcome", "-> Approved"] {
+            states.entries.push(entry("2026-03-12T12:00:00Z", Source::Machine, state));
+        }
+        states.sort();
+        assert_eq!(states.entries[0].what, "-> Outcome", "as the machine tells it");
         assert!(lines[2].contains("+9 min 54 s  machine  -> Ask"), "{text}");
         assert!(lines[3].ends_with("-- now --") && lines[4].contains("+2 d 0 h  step"), "{text}");
         let json = as_json("x", &story.entries);
