@@ -530,24 +530,39 @@ mod tests {
         fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
             let target = request.headers().get("x-amz-target").unwrap_or_default().to_owned();
             let body = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap();
-            self.0.lock().unwrap().push((target, body));
-            let answer =
-                json!({ "ReplayArn": "arn:aws:events:eu-central-1:123456789012:replay/x", "State": "STARTING" });
+            self.0.lock().unwrap().push((target.clone(), body));
+            let answer = if target.ends_with("DescribeReplay") { cancelled() } else { started() };
             let response = HttpResponse::new(200.try_into().unwrap(), answer.to_string().into());
             HttpConnectorFuture::ready(Ok(response))
         }
     }
 
+    fn started() -> Value {
+        json!({ "ReplayArn": "arn:aws:events:eu-central-1:123456789012:replay/x", "State": "STARTING" })
+    }
+
+    /// A replay of 1 March that was cancelled at 10:07:42.
+    fn cancelled() -> Value {
+        json!({
+            "ReplayName": "slipstream-1", "State": "CANCELLED", "EventSourceArn": "arn:archive",
+            "EventStartTime": 1_772_323_200, "EventEndTime": 1_772_409_600, "EventLastReplayedTime": 1_772_359_662,
+            "Destination": { "Arn": "arn:bus", "FilterArns": ["arn:rule"] },
+        })
+    }
+
     impl Wire {
         fn client(&self) -> Client {
+            Client::new(&self.sdk())
+        }
+
+        fn sdk(&self) -> SdkConfig {
             let connector = SharedHttpConnector::new(self.clone());
-            let config = SdkConfig::builder()
+            SdkConfig::builder()
                 .behavior_version(BehaviorVersion::latest())
                 .region(Region::new("eu-central-1"))
                 .credentials_provider(SharedCredentialsProvider::new(Credentials::for_tests()))
                 .http_client(http_client_fn(move |_, _| connector.clone()))
-                .build();
-            Client::new(&config)
+                .build()
         }
     }
 
@@ -580,6 +595,23 @@ mod tests {
             },
         });
         assert_eq!(sent, [("AWSEvents.StartReplay".to_owned(), expected)]);
+    }
+
+    #[tokio::test]
+    async fn a_resumed_replay_asks_for_the_rest_and_the_same_rules() {
+        let wire = Wire::default();
+        let stack = Stack::example(&[], &[], wire.sdk());
+        resume(&Out::new(true), &stack, &wire.client(), "slipstream-1", true).await.unwrap();
+        let sent = wire.0.lock().unwrap().clone();
+        let (asked, request) = (&sent[0], &sent[1]);
+        assert_eq!(*asked, ("AWSEvents.DescribeReplay".to_owned(), json!({ "ReplayName": "slipstream-1" })));
+        assert_eq!(request.0, "AWSEvents.StartReplay");
+        let body = &request.1;
+        // From 10:07:00, the whole minute, to the old end.
+        assert_eq!((&body["EventStartTime"], &body["EventEndTime"]), (&json!(1_772_359_620), &json!(1_772_409_600)));
+        assert_eq!(body["Destination"], json!({ "Arn": "arn:bus", "FilterArns": ["arn:rule"] }));
+        assert_eq!(body["EventSourceArn"], "arn:archive");
+        assert!(body["ReplayName"].as_str().unwrap().starts_with("slipstream-1-resumed-"), "{body}");
     }
 
     #[test]
