@@ -1,4 +1,4 @@
-"""Starts the emulator with what it lacks of Step Functions and API Gateway; see `bridges.rs` for the other bridges.
+"""Starts the emulator with what it lacks of Step Functions, API Gateway and IAM; see `bridges.rs` for the other bridges.
 
 `TimeoutSeconds` of a task may be a JSONata expression
 (https://docs.aws.amazon.com/step-functions/latest/dg/state-task.html). The emulator evaluates expressions in every other
@@ -15,9 +15,16 @@ by the import, too. Here it becomes the method ANY, which the emulator knows.
 A request body may be of any length, where API Gateway takes 10 MB
 (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html). Here a
 longer one is refused, in the form of the document's `REQUEST_TOO_LARGE`.
+
+Permission to replay is asked for archives and replays
+(https://docs.aws.amazon.com/service-authorization/latest/reference/list_events.html). The emulator asks for every
+resource, which a narrow policy does not give. Here it asks for the one that the request names.
 """
 
+import json
+
 from ministack.app import main
+from ministack.core import iam_actions
 from ministack.services import apigateway_v1, stepfunctions
 
 LARGEST_BODY = 10 * 1024 * 1024
@@ -69,5 +76,21 @@ apigateway_v1._OPENAPI_HTTP_METHODS.add("any")
 apigateway_v1._import_path_item = import_path_item_with_any_method
 apigateway_v1._import_rest_api = import_rest_api_with_gateway_responses
 apigateway_v1._execute_in_scope = execute_in_scope_within_limits
+
+extract_resource_arn = iam_actions.extract_resource_arn
+
+
+def extract_resource_arn_of_replays(service, method, path, headers, body, query_params, region, account_id):
+    operation = headers.get("x-amz-target", "").removeprefix("AWSEvents.") if service == "events" else ""
+    if operation in {"StartReplay", "DescribeArchive", "DescribeReplay", "CancelReplay"}:
+        request = json.loads(body or b"{}")
+        if operation == "StartReplay":
+            return request.get("EventSourceArn") or "*"
+        kind, name = ("archive", "ArchiveName") if operation == "DescribeArchive" else ("replay", "ReplayName")
+        return f"arn:aws:events:{region}:{account_id}:{kind}/{request.get(name, '')}"
+    return extract_resource_arn(service, method, path, headers, body, query_params, region, account_id)
+
+
+iam_actions.extract_resource_arn = extract_resource_arn_of_replays
 
 main()

@@ -13,6 +13,7 @@ mod gateway;
 mod harness;
 mod mails;
 mod matrix;
+mod ops;
 mod people;
 mod policy;
 mod races;
@@ -125,6 +126,13 @@ fn main() -> ExitCode {
         resilience::a_receipt_that_nobody_noticed_is_read,
         resilience::a_malformed_record_is_set_aside_and_its_neighbours_go_on,
         resilience::a_replay_changes_nothing,
+        ops::what_is_missing_is_named,
+        ops::an_operator_writes_no_table_and_reads_no_receipt,
+        ops::a_trace_tells_the_way_from_photo_to_approval,
+        ops::a_replay_is_counted_started_and_listed,
+        ops::what_was_not_delivered_is_degraded_and_published_again,
+        ops::dead_letters_are_seen_redriven_and_discarded,
+        ops::what_was_set_aside_is_published,
         matrix::nobody_learns_or_changes_what_is_not_theirs,
         matrix::an_idempotency_key_is_its_owners,
         whole::the_contract_says_what_a_client_must_know,

@@ -16,6 +16,7 @@
 //! - [`background`]: work that takes longer than a request, and its place among the open work;
 //! - [`warnings`]: what an approver should look at;
 //! - [`bus`], [`execution`]: the event bus and the approval state machine;
+//! - [`outbox`]: the events of a time, and which of them were seen delivered;
 //! - [`mailing`]: steps that a person is mailed about together;
 //! - [`queue`]: batches of queue messages, record by record.
 //!
@@ -37,6 +38,7 @@ pub mod keys;
 pub mod mail_domains;
 pub mod mailing;
 pub mod metrics;
+pub mod outbox;
 pub mod page;
 pub mod problem;
 pub mod queue;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use slipstream_events::{
     Category, Currency, Event, ExpenseId, ExpenseState, PersonId, PersonState, PolicyState, ReceiptId, ReceiptState,
     ReceiptStatus, Role, SecondLevel, SubmissionId,
@@ -209,6 +210,40 @@ impl EventRecord {
     pub fn event(&self) -> Result<Event, slipstream_events::EventError> {
         let detail = serde_json::from_str(&self.detail).map_err(slipstream_events::EventError::Envelope)?;
         Event::from_detail(detail)
+    }
+}
+
+/// Why a record of the table's stream holds no event.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamRecordError {
+    /// The image is not what the table's event items look like.
+    #[error("the record has no `{0}`")]
+    Missing(&'static str),
+    /// A member has an unexpected form.
+    #[error("the record's `{0}` is malformed")]
+    Malformed(&'static str),
+    /// The event cannot be read.
+    #[error(transparent)]
+    Event(#[from] slipstream_events::EventError),
+}
+
+impl EventRecord {
+    /// The event item that a record of the table's stream holds, if it is one that can be published.
+    ///
+    /// # Errors
+    /// [`StreamRecordError`].
+    pub fn of_stream(record: &Value) -> Result<Self, StreamRecordError> {
+        let image = &record["dynamodb"]["NewImage"];
+        let text = |name: &'static str| image[name]["S"].as_str().ok_or(StreamRecordError::Missing(name));
+        let record = Self {
+            detail_type: text("detail_type")?.to_owned(),
+            detail: text("detail")?.to_owned(),
+            occurred_at: text("occurred_at")?.parse().map_err(|_| StreamRecordError::Malformed("occurred_at"))?,
+        };
+        if record.event()?.metadata.event_type.as_str() != record.detail_type {
+            return Err(StreamRecordError::Malformed("detail_type"));
+        }
+        Ok(record)
     }
 }
 

@@ -21,38 +21,6 @@ use slipstream_common::{
     settings::{Settings, SettingsError},
 };
 
-/// Why a record holds no event.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordError {
-    /// The image is not what the table's event items look like.
-    #[error("the record has no `{0}`")]
-    Missing(&'static str),
-    /// A member has an unexpected form.
-    #[error("the record's `{0}` is malformed")]
-    Malformed(&'static str),
-    /// The event cannot be read.
-    #[error(transparent)]
-    Event(#[from] slipstream_events::EventError),
-}
-
-/// The entry for the bus that a stream record holds.
-///
-/// # Errors
-/// [`RecordError`].
-pub fn entry(record: &Value) -> Result<EventRecord, RecordError> {
-    let image = &record["dynamodb"]["NewImage"];
-    let text = |name: &'static str| image[name]["S"].as_str().ok_or(RecordError::Missing(name));
-    let record = EventRecord {
-        detail_type: text("detail_type")?.to_owned(),
-        detail: text("detail")?.to_owned(),
-        occurred_at: text("occurred_at")?.parse().map_err(|_| RecordError::Malformed("occurred_at"))?,
-    };
-    if record.event()?.metadata.event_type.as_str() != record.detail_type {
-        return Err(RecordError::Malformed("detail_type"));
-    }
-    Ok(record)
-}
-
 /// Where records are kept that cannot be published. The fake in the tests and S3 behave alike.
 pub trait SetAside {
     /// Keeps the whole record; whether that worked.
@@ -118,7 +86,7 @@ impl<B: Bus, S: SetAside> Publisher<B, S> {
         let mut numbers = Vec::new();
         for record in records {
             let number = sequence_number(record)?;
-            match entry(record) {
+            match EventRecord::of_stream(record) {
                 Ok(entry) => {
                     entries.push(entry);
                     numbers.push(number);

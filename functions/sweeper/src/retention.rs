@@ -13,12 +13,13 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use slipstream_common::{
     keys::{self, Index},
+    outbox::day_of,
     records::EventRecord,
     table::{Condition, IndexQuery, Item, StoreError, Take, Transaction, item, number},
 };
 use slipstream_events::{ExpenseId, ExpenseStatus, ReceiptId, ReportId, SubjectType, SubmissionId};
 
-use crate::{SweepError, Sweeper, Tally, deliveries::day_of};
+use crate::{SweepError, Sweeper, Tally};
 
 /// Before this day there was nothing to keep.
 const FIRST_DAY: Date = jiff::civil::date(2026, 1, 1);

@@ -1,4 +1,4 @@
-//! Talking to AWS as its account's root: by AWS's own CLI, or by signed JSON calls where a start of the CLI (half a
+//! Talking to AWS as its account's root, or as whoever has a key: by AWS's own CLI, or by signed JSON calls where a start of the CLI (half a
 //! second of processor time) would be too slow to repeat.
 
 use std::{
@@ -52,7 +52,7 @@ impl std::fmt::Debug for Credentials {
 pub struct Account {
     /// `http://127.0.0.1:<port>`.
     pub endpoint: String,
-    /// The root user's keys, new in each world.
+    /// Somebody's keys, new in each world.
     pub credentials: Credentials,
     /// The folder with the programs of the Python environment, `aws` among them.
     pub programs: PathBuf,
@@ -61,7 +61,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// What the AWS CLI and the SDKs need in their environment to be this account's root.
+    /// What the AWS CLI and the SDKs need in their environment to be whoever has the key.
     pub fn environment(&self) -> BTreeMap<&'static str, OsString> {
         BTreeMap::from([
             ("AWS_ENDPOINT_URL", self.endpoint.clone().into()),
@@ -130,9 +130,8 @@ impl Account {
     /// # Errors
     /// When CloudFormation cannot be reached.
     pub async fn stack_status(&self, stack: &str) -> Result<Option<String>> {
-        let body = format!("Action=DescribeStacks&Version=2010-05-15&StackName={stack}");
-        let headers = [("content-type", "application/x-www-form-urlencoded".to_owned())];
-        match self.post("cloudformation", "DescribeStacks", &headers, body.into_bytes()).await {
+        let asked = self.query("cloudformation", "2010-05-15", "DescribeStacks", &[("StackName", stack)]).await;
+        match asked {
             Err(error) if error.to_string().contains("does not exist") => Ok(None),
             answer => {
                 let answer = answer?;
@@ -140,6 +139,30 @@ impl Account {
                 Ok(status.map(ToOwned::to_owned))
             }
         }
+    }
+
+    /// One signed call of a service that takes forms and answers XML, for example IAM. The values must need no escaping
+    /// but that of `:` and `/`, which forms may hold as they are.
+    ///
+    /// # Errors
+    /// The service's own error, or the connection's.
+    pub async fn query(
+        &self,
+        service: &str,
+        version: &str,
+        operation: &str,
+        values: &[(&str, &str)],
+    ) -> Result<String> {
+        let values: String = values.iter().map(|(name, value)| format!("&{name}={value}")).collect();
+        let body = format!("Action={operation}&Version={version}{values}");
+        let headers = [("content-type", "application/x-www-form-urlencoded".to_owned())];
+        self.post(service, operation, &headers, body.into_bytes()).await
+    }
+
+    /// The same account as somebody else sees it.
+    #[must_use]
+    pub fn with(&self, credentials: Credentials) -> Self {
+        Self { credentials, ..self.clone() }
     }
 
     /// A signed POST; `name` is the call's in errors.

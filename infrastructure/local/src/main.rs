@@ -52,7 +52,7 @@ enum Command {
     Up(Up),
     /// Shows where the running world is, who can sign in, and how to use the AWS CLI on it
     Status {
-        /// As JSON, with the operator's credentials
+        /// As JSON, with the root's and the operator's credentials
         #[arg(long)]
         json: bool,
     },
@@ -145,6 +145,12 @@ fn print_table(world: &Deployment) {
     }
 }
 
+/// Where the root's variables differ from the operator's.
+fn root_key(world: &Deployment) -> [(&'static str, &str); 2] {
+    let key = &world.account.credentials;
+    [("AWS_ACCESS_KEY_ID", &key.access_key_id), ("AWS_SECRET_ACCESS_KEY", &key.secret_access_key)]
+}
+
 /// How the command line signs in as the employee.
 fn sign_in_command(world: &Deployment) -> Option<String> {
     Some(format!(
@@ -169,10 +175,15 @@ async fn status(json: bool) -> Result<()> {
         return Ok(());
     }
     print_table(&world);
-    println!("  To use the AWS CLI as the operator:");
-    println!("  export PATH={}:$PATH", world.account.programs.display());
-    for (name, value) in world.account.environment() {
+    println!("  To look after it as its operator, `cargo ops health` for example:");
+    for (name, value) in world.as_operator()?.environment() {
         println!("  export {name}={}", value.display());
+    }
+    println!();
+    println!("  To use the AWS CLI as the account's root, moreover:");
+    println!("  export PATH={}:$PATH", world.account.programs.display());
+    for (name, value) in root_key(&world) {
+        println!("  export {name}={value}");
     }
     println!();
     for (name, value) in &world.outputs {

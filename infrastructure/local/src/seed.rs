@@ -1,11 +1,11 @@
-//! The four people every world starts with.
+//! The four people every world starts with, and its operator.
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
-    aws::Account,
+    aws::{Account, Credentials},
     client::{Client, Session},
 };
 
@@ -73,6 +73,25 @@ pub async fn seed(account: &Account, client: &Client, pool: &str) -> Result<Vec<
         id: session.person_id.clone(),
     };
     Ok(SEEDS.iter().zip(&sessions).map(person).collect())
+}
+
+/// Makes a user of the account who may do what the stack's policy for operators allows, and nothing else; their key.
+///
+/// # Errors
+/// What IAM says.
+pub async fn operator(account: &Account, policy: &str) -> Result<Credentials> {
+    const NAME: &str = "operator";
+    let iam = async |operation: &str, more: &[(&str, &str)]| {
+        account.query("iam", "2010-05-08", operation, &[&[("UserName", NAME)], more].concat()).await
+    };
+    iam("CreateUser", &[]).await?;
+    iam("AttachUserPolicy", &[("PolicyArn", policy)]).await?;
+    let key = iam("CreateAccessKey", &[]).await?;
+    let part = |name: &str| {
+        let text = key.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split('<').next());
+        text.map(ToOwned::to_owned).with_context(|| format!("the operator's key has no {name}"))
+    };
+    Ok(Credentials { access_key_id: part("AccessKeyId")?, secret_access_key: part("SecretAccessKey")? })
 }
 
 /// As an administrator of the pool would: created, confirmed, with a permanent password and without a mail.

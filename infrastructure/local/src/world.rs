@@ -58,8 +58,10 @@ pub struct Deployment {
     pub gateway_url: String,
     /// The receipt reader.
     pub reader_url: String,
-    /// The AWS account.
+    /// The AWS account, as its root.
     pub account: Account,
+    /// The key of the operator, who may do what the stack's policy for operators allows. None until they are seeded.
+    pub operator: Option<Credentials>,
     /// The stack's name, which begins the functions' names.
     pub stack: String,
     /// The stack's outputs.
@@ -108,6 +110,14 @@ impl Deployment {
     /// Its mailbox.
     pub fn mailbox(&self) -> Mailbox {
         Mailbox::at(&self.front_url)
+    }
+
+    /// The AWS account as the operator sees it.
+    ///
+    /// # Errors
+    /// When there is no operator yet.
+    pub fn as_operator(&self) -> Result<Account> {
+        Ok(self.account.with(self.operator.clone().context("the operator is not seeded yet")?))
     }
 
     /// Runs the AWS CLI as root; the answer is its JSON.
@@ -237,6 +247,7 @@ impl World {
             gateway_url: String::new(),
             reader_url,
             account,
+            operator: None,
             stack: STACK.to_owned(),
             outputs,
             people: Vec::new(),
@@ -248,10 +259,16 @@ impl World {
         let _ = front.shown.api.set(deployment.gateway_url.clone());
         let people = progress
             .step("seeding people", async {
-                seed::seed(&deployment.account, &deployment.client()?, deployment.output("UserPoolId")?).await
+                let client = deployment.client()?;
+                tokio::try_join!(
+                    seed::seed(&deployment.account, &client, deployment.output("UserPoolId")?),
+                    seed::operator(&deployment.account, deployment.output("OperatorPolicyArn")?),
+                )
             })
             .await;
-        deployment.people = people.with_context(|| format!("the logs are in {}", deployment.run_dir.display()))?;
+        let (people, operator) = people.with_context(|| format!("the logs are in {}", deployment.run_dir.display()))?;
+        deployment.people = people;
+        deployment.operator = Some(operator);
         let _ = front.shown.deployment.set(deployment.clone());
         if let Some(claim) = &claim {
             claim.publish(&deployment)?;
@@ -337,6 +354,7 @@ impl Deployment {
                 programs: PathBuf::from("/v/bin"),
                 home: PathBuf::from("/r"),
             },
+            operator: None,
             stack: STACK.to_owned(),
             outputs: BTreeMap::new(),
             people: Vec::new(),

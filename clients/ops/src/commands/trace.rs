@@ -1,0 +1,796 @@
+//! One timeline of all that happened to something: events, steps, the state machine, mails, queues, logs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_sfn::{
+    Client,
+    operation::{describe_execution::DescribeExecutionError, get_execution_history::GetExecutionHistoryError},
+    types::{HistoryEvent, HistoryEventType},
+};
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use slipstream_common::{
+    keys::{self, EVENT_PREFIX, Key},
+    outbox,
+    records::{EventRecord, GuardRecord, ReceiptRecord, StepRecord, StepStatus},
+    store::Store,
+};
+use slipstream_events::{Event, ExpenseId, ReceiptId, SubjectType, SubmissionId};
+
+use crate::{
+    failure::{Failure, Outcome},
+    letters::{self, Bucket},
+    logs,
+    output::{Out, Tone, clean},
+    stack::Stack,
+    time::{self, Instant},
+};
+
+/// How long an event may be on its way before its not being seen is worth a word.
+const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(2);
+/// Before the first event its request was logged.
+const BEFORE: SignedDuration = SignedDuration::from_mins(1);
+/// A gap that is worth a colour.
+const LONG_GAP: SignedDuration = SignedDuration::from_mins(1);
+/// How many dead letters of a queue are looked through.
+const MOST_LETTERS: usize = 200;
+/// How many set-aside objects are looked through.
+const MOST_OBJECTS: usize = 50;
+/// By which names `notifications` guards what it does about one event, and what that is.
+const MAIL_GUARDS: [(&str, &str); 2] =
+    [("notifications", "dealt with"), ("notifications/decider", "confirmed to the decider")];
+
+/// Of what.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  slip-ops trace exp_0b7ad7a56b0f4f0e9c380d2f3f5f7a11      an expense
+  slip-ops trace exp_0b7ad7a56b0f4f0e9c380d2f3f5f7a11.2    its second submission
+  slip-ops trace rcp_…                                     a receipt, and the expense drafted of it
+  slip-ops trace expense/exp_…/4                           an event, among its subject's
+  slip-ops trace arn:aws:states:…:execution:…              an execution, or its name
+  slip-ops trace 0d9c1f1e-5a3b-4a55-9a53-2f1f4f0b7c11      a request, or a correlation id")]
+pub(crate) struct Trace {
+    /// An id: of an expense, a submission, a receipt, a report, an event, an execution, a request, or a correlation id
+    id: String,
+    /// For requests and correlation ids: how far back to look
+    #[arg(long, default_value = "2d", value_name = "WHEN")]
+    since: Instant,
+    /// Leaves the logs out
+    #[arg(long)]
+    no_logs: bool,
+    /// Does not look into dead-letter queues, which hides their messages from others for a moment
+    #[arg(long)]
+    no_queues: bool,
+}
+
+/// What an id names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Named {
+    Expense(ExpenseId),
+    Submission(SubmissionId),
+    Receipt(ReceiptId),
+    /// Any subject of events, and which of its versions is meant.
+    Subject(SubjectType, String, Option<u64>),
+    Execution(String),
+    /// A request, a correlation id, or an execution by its name.
+    Other(String),
+}
+
+impl Named {
+    fn parse(text: &str) -> Outcome<Self> {
+        let wrong = |kind: &str, form: &str| Failure::usage(format!("ID: `{text}` is no {kind} id: {form}"));
+        const DIGITS: &str = "32 hexadecimal digits after the underscore";
+        if text.starts_with("exp_") && text.contains('.') {
+            let form = "an expense id, a dot and a number from 1";
+            return text.parse().map(Self::Submission).map_err(|_| wrong("submission", form));
+        }
+        if text.starts_with("exp_") && text.len() > 40 && text.contains("-restart-") {
+            return Ok(Self::Other(text.to_owned()));
+        }
+        if text.starts_with("exp_") {
+            return text.parse().map(Self::Expense).map_err(|_| wrong("expense", DIGITS));
+        }
+        if text.starts_with("rcp_") {
+            return text.parse().map(Self::Receipt).map_err(|_| wrong("receipt", DIGITS));
+        }
+        if text.starts_with("rpt_") {
+            return Ok(Self::Subject(SubjectType::Report, text.to_owned(), None));
+        }
+        if text.starts_with("arn:") {
+            let execution = text.contains(":states:") && text.contains(":execution:");
+            let form = "arn:…:states:…:execution:<machine>:<name>";
+            return execution.then(|| Self::Execution(text.to_owned())).ok_or_else(|| wrong("execution", form));
+        }
+        if text.contains('/') {
+            return subject(text).ok_or_else(|| wrong("event", "give <subject type>/<subject id>/<version>"));
+        }
+        let correlation: Result<slipstream_events::CorrelationId, _> = text.parse();
+        correlation.map(|_| Self::Other(text.to_owned())).map_err(|form| wrong("known", form))
+    }
+}
+
+/// An event's id, or a subject's: `<type>/<id>` with or without `/<version>`.
+pub(super) fn subject_of(text: &str) -> Option<(SubjectType, String, Option<u64>)> {
+    let (kind, rest) = text.split_once('/')?;
+    let kind: SubjectType = serde_json::from_value(Value::String(kind.to_owned())).ok()?;
+    let versioned = rest.rsplit_once('/').and_then(|(id, version)| Some((id, version.parse().ok()?)));
+    let (id, version) = versioned.map_or((rest, None), |(id, version)| (id, Some(version)));
+    (!id.is_empty() && !id.contains('/')).then(|| (kind, id.to_owned(), version))
+}
+
+fn subject(text: &str) -> Option<Named> {
+    let (kind, id, version) = subject_of(text)?;
+    Some(Named::Subject(kind, id, version))
+}
+
+/// Where an entry comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Source {
+    Event,
+    Receipt,
+    Step,
+    Machine,
+    Mail,
+    Queue,
+    Log,
+}
+
+impl Source {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Receipt => "receipt",
+            Self::Step => "step",
+            Self::Machine => "machine",
+            Self::Mail => "mail",
+            Self::Queue => "queue",
+            Self::Log => "log",
+        }
+    }
+}
+
+/// Something that happened, or is to happen.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Entry {
+    at: Timestamp,
+    source: Source,
+    what: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    detail: String,
+    tone: Tone,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+}
+
+/// All of it.
+#[derive(Debug, Default)]
+struct Story {
+    entries: Vec<Entry>,
+    /// What logs and dead letters may name.
+    ids: BTreeSet<String>,
+    executions: BTreeSet<String>,
+}
+
+impl Story {
+    fn note(&mut self, at: Timestamp, source: Source, tone: Tone, what: impl Into<String>, detail: impl Into<String>) {
+        self.entries.push(Entry { at, source, what: what.into(), detail: detail.into(), tone, id: None });
+    }
+
+    fn earliest(&self) -> Option<Timestamp> {
+        self.entries.iter().map(|entry| entry.at).min()
+    }
+
+    fn sort(&mut self) {
+        // What one source tells of the same instant stays in its order.
+        self.entries.sort_by_key(|entry| (entry.at, entry.source));
+        self.entries.dedup();
+    }
+
+    /// Keeps what happened from `from` on and before `until`.
+    fn narrow(&mut self, from: Timestamp, until: Option<Timestamp>) {
+        self.entries.retain(|entry| entry.at >= from && until.is_none_or(|until| entry.at < until));
+    }
+}
+
+/// Runs it.
+///
+/// # Errors
+/// When there is nothing of that id, or a service does not answer.
+pub(crate) async fn run(out: &Out, stack: &Stack, trace: Trace) -> Outcome {
+    let named = Named::parse(&trace.id)?;
+    let teller = Teller { stack, store: stack.store()?, client: Client::new(&stack.sdk), now: Timestamp::now() };
+    let mut story = Story::default();
+    let mut window = None;
+    let mut lines = None;
+    match named {
+        Named::Expense(id) => teller.expense(&mut story, id).await?,
+        Named::Submission(id) => {
+            teller.expense(&mut story, id.expense).await?;
+            window = Some(teller.window(&story, id)?);
+        }
+        Named::Receipt(id) => teller.receipt_and_expense(&mut story, id).await?,
+        Named::Subject(kind, id, version) => teller.subject(&mut story, kind, &id, version).await?,
+        Named::Execution(arn) => teller.of_execution(&mut story, &arn).await?,
+        Named::Other(id) => {
+            let machine = stack.output("StateMachineArn")?;
+            let arn = format!("{}:{id}", machine.replacen(":stateMachine:", ":execution:", 1));
+            if !teller.known_execution(&mut story, &arn).await? {
+                lines = Some(teller.request(&mut story, &id, trace.since.0).await?);
+            }
+        }
+    }
+    let since = story.earliest().unwrap_or(trace.since.0) - BEFORE;
+    if !trace.no_queues {
+        teller.dead_letters(&mut story).await?;
+    }
+    if !trace.no_logs {
+        let found = match lines {
+            Some(lines) => lines,
+            None => logs::naming(stack, &logs::groups(stack, None), &story.ids, since).await?,
+        };
+        add_lines(&mut story, &found);
+    }
+    if let Some((from, until)) = window {
+        story.narrow(from, until);
+    }
+    if story.entries.is_empty() {
+        let id = &trace.id;
+        return Err(Failure::not_found(format!(
+            "nothing is known of {id}: no event, no execution, and no log line since {}; --since looks further back",
+            time::second(trace.since.0)
+        )));
+    }
+    story.sort();
+    out.answer(&as_json(&trace.id, &story.entries), || render(out, &story.entries, teller.now));
+    Ok(())
+}
+
+/// Gathers a story.
+struct Teller<'a> {
+    stack: &'a Stack,
+    store: Store,
+    client: Client,
+    now: Timestamp,
+}
+
+/// A guard, and what it guards.
+#[derive(Debug, Deserialize)]
+struct Guarded {
+    #[serde(rename = "PK")]
+    pk: String,
+    #[serde(flatten)]
+    guard: GuardRecord,
+}
+
+impl Teller<'_> {
+    /// Everything about an expense: its events, those of its receipts, its approvals.
+    async fn expense(&self, story: &mut Story, id: ExpenseId) -> Outcome {
+        let history = self.store.history(id).await?;
+        if history.is_empty() {
+            return Err(Failure::not_found(format!("there is no expense {id}, or its legal term is over")));
+        }
+        story.ids.insert(id.to_string());
+        let events = self.events(story, history).await?;
+        let mut receipts = BTreeSet::new();
+        let mut submissions = 0;
+        for state in events.iter().filter_map(|event| event.data.expense()) {
+            receipts.extend(state.receipt);
+            submissions = submissions.max(state.submission);
+        }
+        for receipt in receipts {
+            self.receipt(story, receipt).await?;
+        }
+        for number in 1..=submissions {
+            self.submission(story, SubmissionId { expense: id, number }).await?;
+        }
+        Ok(())
+    }
+
+    /// From when until when a submission lasted.
+    fn window(&self, story: &Story, id: SubmissionId) -> Outcome<(Timestamp, Option<Timestamp>)> {
+        let begun = |entry: &&Entry| {
+            entry.source == Source::Event && matches!(entry.what.as_str(), "ExpenseSubmitted" | "ExpenseReopened")
+        };
+        let mut starts: Vec<Timestamp> = story.entries.iter().filter(begun).map(|entry| entry.at).collect();
+        starts.sort();
+        let at = usize::try_from(id.number).unwrap_or(usize::MAX) - 1;
+        let from = *starts.get(at).ok_or_else(|| {
+            Failure::not_found(format!("{} was submitted {} times, not {}", id.expense, starts.len(), id.number))
+        })?;
+        Ok((from, starts.get(at + 1).copied()))
+    }
+
+    /// A receipt, and the expense that was drafted of it.
+    async fn receipt_and_expense(&self, story: &mut Story, id: ReceiptId) -> Outcome {
+        let record = self.store.receipt(id).await?;
+        let expense = match record.and_then(|record| record.state.expense) {
+            Some(expense) => Some(expense),
+            None => self.store.receipt_use(id).await?,
+        };
+        match expense {
+            // It may have another receipt by now.
+            Some(expense) if !self.store.history(expense).await?.is_empty() => self.expense(story, expense).await?,
+            _ => {}
+        }
+        if !story.ids.contains(&id.to_string()) {
+            self.receipt(story, id).await?;
+        }
+        if story.entries.is_empty() {
+            return Err(Failure::not_found(format!("there is no receipt {id}, or its legal term is over")));
+        }
+        Ok(())
+    }
+
+    async fn receipt(&self, story: &mut Story, id: ReceiptId) -> Outcome {
+        story.ids.insert(id.to_string());
+        let partition = keys::subject_partition(SubjectType::Receipt, &id.to_string());
+        let history: Vec<EventRecord> = self.store.table.partition(&partition, EVENT_PREFIX).await?;
+        self.events(story, history).await?;
+        if let Some(record) = self.store.receipt(id).await? {
+            about_receipt(story, &record, self.now);
+        }
+        Ok(())
+    }
+
+    /// Any other subject of events.
+    async fn subject(&self, story: &mut Story, kind: SubjectType, id: &str, version: Option<u64>) -> Outcome {
+        match kind {
+            SubjectType::Expense => {
+                let id = id.parse().map_err(|_| Failure::usage(format!("ID: `{id}` is no expense id")))?;
+                self.expense(story, id).await?;
+            }
+            SubjectType::Receipt => {
+                let id = id.parse().map_err(|_| Failure::usage(format!("ID: `{id}` is no receipt id")))?;
+                self.receipt_and_expense(story, id).await?;
+            }
+            _ => {
+                let partition = keys::subject_partition(kind, id);
+                let history: Vec<EventRecord> = self.store.table.partition(&partition, EVENT_PREFIX).await?;
+                // Reports have ids of their own; of others only their events' ids are in logs.
+                let own = matches!(kind, SubjectType::Report);
+                story.ids.insert(if own { id.to_owned() } else { format!("{}/{id}/", kind.as_str()) });
+                self.events(story, history).await?;
+            }
+        }
+        let Some(version) = version else { return Ok(()) };
+        let wanted = format!("{}/{id}/{version}", kind.as_str());
+        let found = story.entries.iter_mut().find(|entry| entry.id.as_ref() == Some(&wanted));
+        match found {
+            Some(entry) => {
+                entry.detail.push_str("  <- this one");
+                Ok(())
+            }
+            None => Err(Failure::not_found(format!("there is no event {wanted}"))),
+        }
+    }
+
+    /// Events, whether they were delivered, and the mails that they led to.
+    async fn events(&self, story: &mut Story, history: Vec<EventRecord>) -> Outcome<Vec<Event>> {
+        let mut events = Vec::new();
+        for record in history {
+            match record.event() {
+                Ok(event) => events.push(event),
+                Err(fault) => {
+                    let what = record.detail_type;
+                    story.note(record.occurred_at, Source::Event, Tone::Bad, what, format!("cannot be read: {fault}"));
+                }
+            }
+        }
+        let marks: Vec<Key> = events.iter().map(|event| keys::seen(&event.metadata.subject)).collect();
+        let seen = outbox::seen_of(&self.stack.projections()?, &marks).await?;
+        let oldest_known = self.now - outbox::SEEN_FOR;
+        for (event, mark) in events.iter().zip(&marks) {
+            let metadata = &event.metadata;
+            let lost = !seen.contains(mark)
+                && metadata.occurred_at < self.now - ON_ITS_WAY
+                && metadata.occurred_at > oldest_known;
+            let (tone, remark) = if lost { (Tone::Bad, "; not seen delivered") } else { (Tone::Plain, "") };
+            story.entries.push(Entry {
+                at: metadata.occurred_at,
+                source: Source::Event,
+                what: metadata.event_type.to_string(),
+                detail: format!("{} by {}{remark}", metadata.id, metadata.actor),
+                tone,
+                id: Some(metadata.id.to_string()),
+            });
+        }
+        self.mails(story, &events).await?;
+        Ok(events)
+    }
+
+    async fn mails(&self, story: &mut Story, events: &[Event]) -> Outcome {
+        let mut about = BTreeMap::new();
+        for event in events {
+            for (consumer, what) in MAIL_GUARDS {
+                let pk = keys::guard(consumer, &event.metadata.id).pk;
+                about.insert(pk, format!("{} {what}", event.metadata.event_type));
+            }
+        }
+        let wanted: Vec<Key> = about.keys().map(|pk| Key { pk: pk.clone(), sk: "DONE".to_owned() }).collect();
+        let found: Vec<Guarded> = self.store.table.batch_get(&wanted).await?;
+        for Guarded { pk, guard } in found {
+            let Some(what) = about.get(&pk) else { continue };
+            let tries = if guard.attempts > 1 { format!(" at attempt {}", guard.attempts) } else { String::new() };
+            match guard.done_at {
+                Some(at) => story.note(at, Source::Mail, Tone::Good, format!("{what}{tries}"), ""),
+                None => {
+                    let what = format!("{what}: begun, attempt {}", guard.attempts);
+                    story.note(guard.lease.until, Source::Mail, Tone::Warning, what, "not ended; its lease ends now");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What was asked, and the executions that did.
+    async fn submission(&self, story: &mut Story, id: SubmissionId) -> Outcome {
+        story.ids.insert(id.to_string());
+        for step in self.store.steps(id).await? {
+            about_step(story, &step);
+        }
+        let Some(claim) = self.store.claim(id).await? else { return Ok(()) };
+        let mut executions = BTreeSet::from([claim.execution.clone()]);
+        if let Some((machine, _)) = claim.execution.rsplit_once(':') {
+            let name = |restart| format!("{machine}:{}-{}-restart-{restart}", id.expense, id.number);
+            executions.extend((1..=claim.restarts).map(name));
+        }
+        for arn in executions {
+            self.execution(story, &arn).await?;
+        }
+        Ok(())
+    }
+
+    /// An execution's history; of one that is forgotten there is none.
+    async fn execution(&self, story: &mut Story, arn: &str) -> Outcome {
+        if !story.executions.insert(arn.to_owned()) {
+            return Ok(());
+        }
+        let request = self.client.get_execution_history().execution_arn(arn).include_execution_data(false);
+        let mut pages = request.into_paginator().items().send();
+        let name = arn.rsplit(':').next().unwrap_or(arn);
+        while let Some(event) = pages.next().await {
+            match event {
+                Ok(event) => story.entries.extend(of_machine(name, &event)),
+                Err(error)
+                    if error.as_service_error().is_some_and(GetExecutionHistoryError::is_execution_does_not_exist) =>
+                {
+                    return Ok(());
+                }
+                Err(error) => return Err(Failure::of(&format!("the history of {arn} cannot be read"), error)),
+            }
+        }
+        Ok(())
+    }
+
+    async fn of_execution(&self, story: &mut Story, arn: &str) -> Outcome {
+        if self.known_execution(story, arn).await? {
+            return Ok(());
+        }
+        Err(Failure::not_found(format!("there is no execution {arn}; Step Functions forgets them after 90 days")))
+    }
+
+    /// The execution and the expense that it is about, if there is such an execution.
+    async fn known_execution(&self, story: &mut Story, arn: &str) -> Outcome<bool> {
+        let described = self.client.describe_execution().execution_arn(arn).send().await;
+        let described = match described {
+            Ok(described) => described,
+            Err(error) => {
+                return match error.as_service_error() {
+                    Some(DescribeExecutionError::ExecutionDoesNotExist(_) | DescribeExecutionError::InvalidArn(_)) => {
+                        Ok(false)
+                    }
+                    _ => Err(Failure::of(&format!("the execution {arn} cannot be looked at"), error)),
+                };
+            }
+        };
+        let input: Value = described.input().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let expense = input.pointer("/detail/data/expense/id").and_then(Value::as_str);
+        if let Some(id) = expense.and_then(|id| id.parse().ok()) {
+            self.expense(story, id).await?;
+        }
+        self.execution(story, arn).await?;
+        Ok(true)
+    }
+
+    /// Everything that one request set in motion: its log lines, and the events that carry its correlation id.
+    async fn request(&self, story: &mut Story, id: &str, since: Timestamp) -> Outcome<Vec<logs::Line>> {
+        let groups = logs::groups(self.stack, None);
+        let mut lines = logs::naming(self.stack, &groups, &BTreeSet::from([id.to_owned()]), since).await?;
+        let mut correlations: BTreeSet<String> =
+            lines.iter().filter_map(|line| line.field("correlation.id")).map(ToOwned::to_owned).collect();
+        // An API request's id is the correlation id where the client gave none.
+        correlations.insert(id.to_owned());
+        let further: BTreeSet<String> = correlations.iter().filter(|known| *known != id).cloned().collect();
+        if !further.is_empty() {
+            lines.extend(logs::naming(self.stack, &groups, &further, since).await?);
+            lines.sort_by_key(|line| line.at);
+            lines.dedup();
+        }
+        let mut records = Vec::new();
+        outbox::events_between(&self.store.table, since, self.now, async |page| {
+            let carries = |record: &EventRecord| {
+                correlations.iter().any(|id| record.detail.contains(&format!("\"correlation_id\":\"{id}\"")))
+            };
+            records.extend(page.into_iter().filter(carries));
+            Ok::<_, Failure>(())
+        })
+        .await?;
+        self.events(story, records).await?;
+        story.ids.extend(correlations);
+        Ok(lines)
+    }
+
+    /// Dead letters and set-aside records that name it.
+    async fn dead_letters(&self, story: &mut Story) -> Outcome {
+        let ids = story.ids.clone();
+        let names = |text: &str| ids.iter().any(|id| text.contains(id));
+        for queue in letters::queues(self.stack) {
+            let depth = letters::depth(self.stack, &queue.name, &queue.url).await?;
+            if depth.visible == 0 {
+                continue;
+            }
+            let held = letters::hold(self.stack, &queue, MOST_LETTERS, |_| false).await?;
+            let found = held.letters.clone();
+            held.give_back().await;
+            for letter in found.iter().filter(|letter| names(&letter.body)) {
+                let reason = letter.own_reason().unwrap_or_else(|| "its reason is in the log".to_owned());
+                let what = format!("in the dead-letter queue {}", queue.name);
+                story.note(letter.sent_at, Source::Queue, Tone::Bad, what, format!("{}: {reason}", letter.id));
+            }
+        }
+        let bucket = Bucket::of(self.stack)?;
+        for object in bucket.waiting().await?.into_iter().take(MOST_OBJECTS) {
+            let content = bucket.read(&object.key).await?.to_string();
+            if names(&content) {
+                story.note(object.at, Source::Queue, Tone::Bad, "set aside", object.key);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What only the receipt's item tells.
+fn about_receipt(story: &mut Story, record: &ReceiptRecord, now: Timestamp) {
+    let id = record.state.id;
+    if let Some(at) = record.uploaded_at {
+        story.note(at, Source::Receipt, Tone::Plain, "the upload is seen", id.to_string());
+    }
+    if let Some(at) = record.requeued_at {
+        story.note(at, Source::Receipt, Tone::Warning, "queued again by the sweeper", id.to_string());
+    }
+    if let Some(lease) = record.lease.as_ref().filter(|lease| lease.until > now) {
+        let what = "the lease of its reader ends";
+        story.note(lease.until, Source::Receipt, Tone::Plain, what, format!("{id}, held by {}", lease.holder));
+    }
+    if record.deaths > 0 {
+        let what = format!("{} readers have died over it", record.deaths);
+        story.note(record.announced_at, Source::Receipt, Tone::Bad, what, id.to_string());
+    }
+}
+
+/// What a step waits for, or that its execution has yet to go on.
+fn about_step(story: &mut Story, step: &StepRecord) {
+    let name = format!("step {} of {}", step.step, step.submission);
+    match step.status {
+        StepStatus::Pending => {
+            let who = format!("asks {}", step.approver);
+            if let Some(at) = step.remind_at {
+                story.note(at, Source::Step, Tone::Faint, format!("{name}: to be reminded"), who.clone());
+            }
+            if let Some(at) = step.escalate_at {
+                story.note(at, Source::Step, Tone::Faint, format!("{name}: to be escalated"), who.clone());
+            }
+            story.note(step.due_at, Source::Step, Tone::Warning, format!("{name}: due"), who);
+        }
+        StepStatus::Decided => {
+            let outcome = serde_json::to_value(step.outcome).ok();
+            let outcome = outcome.as_ref().and_then(Value::as_str).unwrap_or("decided").to_owned();
+            let who = step.decided_by.map(|who| format!("by {who}")).unwrap_or_default();
+            if let Some(at) = step.decided_at {
+                story.note(at, Source::Step, Tone::Good, format!("{name}: {outcome}"), who);
+            }
+        }
+        // What closed it is an event.
+        StepStatus::Closed => {}
+    }
+}
+
+/// What of an execution's history is worth a line.
+fn of_machine(name: &str, event: &HistoryEvent) -> Option<Entry> {
+    use HistoryEventType as T;
+    let at = Timestamp::from_nanosecond(event.timestamp().as_nanos()).ok()?;
+    let kind = event.r#type();
+    let entered = event.state_entered_event_details().map(|details| details.name().to_owned());
+    let failed =
+        |error: Option<&str>, cause: Option<&str>| [error, cause].into_iter().flatten().collect::<Vec<_>>().join(": ");
+    let (tone, what, detail) = match kind {
+        T::ExecutionStarted => (Tone::Plain, "execution started".to_owned(), String::new()),
+        T::ExecutionSucceeded => (Tone::Good, "execution succeeded".to_owned(), String::new()),
+        T::ExecutionAborted => (Tone::Bad, "execution stopped".to_owned(), String::new()),
+        T::ExecutionTimedOut => (Tone::Bad, "execution timed out".to_owned(), String::new()),
+        T::ExecutionFailed => {
+            let details = event.execution_failed_event_details();
+            let detail = details.map(|details| failed(details.error(), details.cause())).unwrap_or_default();
+            (Tone::Bad, "execution failed".to_owned(), detail)
+        }
+        T::TaskFailed => {
+            let details = event.task_failed_event_details();
+            let detail = details.map(|details| failed(details.error(), details.cause())).unwrap_or_default();
+            (Tone::Warning, "task failed".to_owned(), detail)
+        }
+        T::TaskTimedOut => (Tone::Plain, "task timed out".to_owned(), String::new()),
+        _ => (Tone::Plain, format!("-> {}", entered?), String::new()),
+    };
+    let detail = if detail.is_empty() { name.to_owned() } else { format!("{detail} ({name})") };
+    Some(Entry { at, source: Source::Machine, what, detail, tone, id: None })
+}
+
+fn add_lines(story: &mut Story, lines: &[logs::Line]) {
+    for line in lines {
+        let tone = match line.level() {
+            "ERROR" => Tone::Bad,
+            "WARN" => Tone::Warning,
+            _ => Tone::Faint,
+        };
+        let about = line.field("event.id").map(|id| format!("{id} ")).unwrap_or_default();
+        let detail = format!("{about}{}", line.details()).trim_end().to_owned();
+        story.note(line.at, Source::Log, tone, format!("{}: {}", line.function, line.message()), detail);
+    }
+}
+
+/// Seconds since the entry before, of each entry.
+fn gaps(entries: &[Entry]) -> Vec<Option<SignedDuration>> {
+    let before = std::iter::once(None).chain(entries.iter().map(|entry| Some(entry.at)));
+    before.zip(entries).map(|(before, entry)| before.map(|before| entry.at.duration_since(before))).collect()
+}
+
+fn as_json(id: &str, entries: &[Entry]) -> Value {
+    let entry = |(entry, gap): (&Entry, Option<SignedDuration>)| {
+        let mut value = serde_json::to_value(entry).unwrap_or_default();
+        value["gap_ms"] = json!(gap.and_then(|gap| i64::try_from(gap.as_millis()).ok()));
+        value
+    };
+    json!({ "id": id, "entries": entries.iter().zip(gaps(entries)).map(entry).collect::<Vec<_>>() })
+}
+
+fn render(out: &Out, entries: &[Entry], now: Timestamp) -> String {
+    let mut lines = Vec::new();
+    let mut told_now = false;
+    for (entry, gap) in entries.iter().zip(gaps(entries)) {
+        if entry.at > now && !told_now {
+            told_now = true;
+            lines.push(out.paint(Tone::Faint, &format!("{}  -- now --", time::instant(now))));
+        }
+        let text = gap.map(|gap| format!("+{}", time::span(gap))).unwrap_or_default();
+        let long = gap.is_some_and(|gap| gap >= LONG_GAP);
+        let gap = out.paint(if long { Tone::Warning } else { Tone::Faint }, &format!("{text:>12}"));
+        let what = out.paint(entry.tone, &clean(&entry.what));
+        let detail = if entry.detail.is_empty() {
+            String::new()
+        } else {
+            format!("  {}", out.paint(Tone::Faint, &clean(&entry.detail)))
+        };
+        lines.push(format!("{}  {gap}  {:<8} {what}{detail}", time::instant(entry.at), entry.source.name()));
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_sfn::{
+        primitives::DateTime,
+        types::{ExecutionFailedEventDetails, StateEnteredEventDetails},
+    };
+
+    use super::*;
+
+    const EXPENSE: &str = "exp_0123456789abcdef0123456789abcdef";
+
+    fn entry(at: &str, source: Source, what: &str) -> Entry {
+        let at = at.parse().unwrap();
+        Entry { at, source, what: what.to_owned(), detail: String::new(), tone: Tone::Plain, id: None }
+    }
+
+    #[test]
+    fn ids_say_what_they_name() {
+        let parse = |text: &str| Named::parse(text).unwrap();
+        assert_eq!(parse(EXPENSE), Named::Expense(EXPENSE.parse().unwrap()));
+        let submission = format!("{EXPENSE}.2");
+        assert_eq!(parse(&submission), Named::Submission(submission.parse().unwrap()));
+        let receipt = EXPENSE.replace("exp", "rcp");
+        assert_eq!(parse(&receipt), Named::Receipt(receipt.parse().unwrap()));
+        let event = parse(&format!("expense/{EXPENSE}/4"));
+        assert_eq!(event, Named::Subject(SubjectType::Expense, EXPENSE.to_owned(), Some(4)));
+        assert_eq!(parse("policy/policy/3"), Named::Subject(SubjectType::Policy, "policy".to_owned(), Some(3)));
+        let arn = "arn:aws:states:eu-central-1:123456789012:execution:slipstream-expense-approval:x";
+        assert_eq!(parse(arn), Named::Execution(arn.to_owned()));
+        let restart = format!("{EXPENSE}-1-restart-2");
+        assert_eq!(parse(&restart), Named::Other(restart));
+        let request = "0d9c1f1e-5a3b-4a55-9a53-2f1f4f0b7c11";
+        assert_eq!(parse(request), Named::Other(request.to_owned()));
+    }
+
+    #[test]
+    fn what_is_no_id_is_refused_with_its_form() {
+        let refused = |text: &str| Named::parse(text).unwrap_err();
+        assert!(refused("exp_12").message.contains("32 hexadecimal digits"));
+        assert!(refused(&format!("{EXPENSE}.0")).message.contains("a number from 1"));
+        assert!(refused("arn:aws:s3:::bucket").message.contains(":execution:"));
+        assert!(refused("thing/1/2").message.contains("<subject type>/<subject id>/<version>"));
+        assert!(refused("with space").message.starts_with("ID: "));
+        assert_eq!(refused("").exit, crate::failure::Exit::Usage);
+    }
+
+    #[test]
+    fn subjects_have_a_version_or_not() {
+        let kind = SubjectType::Budget;
+        assert_eq!(
+            subject_of("budget/meals:2026-03:1-EUR:80/1"),
+            Some((kind, "meals:2026-03:1-EUR:80".to_owned(), Some(1)))
+        );
+        assert_eq!(subject_of("budget/meals"), Some((kind, "meals".to_owned(), None)));
+        assert_eq!(subject_of("budget/"), None);
+        assert_eq!(subject_of("meals"), None);
+    }
+
+    #[test]
+    fn a_timeline_shows_the_gaps_and_what_is_to_come() {
+        let mut story = Story::default();
+        story.entries.push(entry("2026-03-12T12:00:05.250Z", Source::Log, "expenses: drafted"));
+        story.entries.push(entry("2026-03-12T12:00:00Z", Source::Event, "ExpenseDrafted"));
+        story.entries.push(entry("2026-03-12T12:10:00Z", Source::Machine, "-> Ask"));
+        story.entries.push(entry("2026-03-14T12:10:00Z", Source::Step, "step 1: due"));
+        story.sort();
+        let text = render(&Out::new(true), &story.entries, "2026-03-13T00:00:00Z".parse().unwrap());
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "2026-03-12 12:00:00.000                event    ExpenseDrafted");
+        assert_eq!(lines[1], "2026-03-12 12:00:05.250        +5.2 s  log      expenses: drafted");
+        let mut states = Story::default();
+        for state in ["-> Outcome", "-> Approved"] {
+            states.entries.push(entry("2026-03-12T12:00:00Z", Source::Machine, state));
+        }
+        states.sort();
+        assert_eq!(states.entries[0].what, "-> Outcome", "as the machine tells it");
+        assert!(lines[2].contains("+9 min 54 s  machine  -> Ask"), "{text}");
+        assert!(lines[3].ends_with("-- now --") && lines[4].contains("+2 d 0 h  step"), "{text}");
+        let json = as_json("x", &story.entries);
+        assert_eq!((&json["entries"][0]["gap_ms"], &json["entries"][1]["gap_ms"]), (&Value::Null, &json!(5250)));
+        assert_eq!(json["entries"][2]["source"], "machine");
+    }
+
+    #[test]
+    fn of_a_machine_the_states_and_the_ends_are_told() {
+        let event = |kind: HistoryEventType| {
+            HistoryEvent::builder().timestamp(DateTime::from_secs(1)).r#type(kind).id(1).previous_event_id(0)
+        };
+        let entered = StateEnteredEventDetails::builder().name("Ask").build().unwrap();
+        let ask = event(HistoryEventType::TaskStateEntered).state_entered_event_details(entered).build().unwrap();
+        assert_eq!(of_machine("x", &ask).unwrap().what, "-> Ask");
+        let exited = event(HistoryEventType::TaskStateExited).build().unwrap();
+        assert_eq!(of_machine("x", &exited), None, "the next state tells it");
+        let details = ExecutionFailedEventDetails::builder().error("NobodyToAsk").cause("no manager").build();
+        let failed = event(HistoryEventType::ExecutionFailed).execution_failed_event_details(details).build().unwrap();
+        let failed = of_machine("x", &failed).unwrap();
+        assert_eq!((failed.tone, failed.detail.as_str()), (Tone::Bad, "NobodyToAsk: no manager (x)"));
+    }
+
+    #[test]
+    fn a_submission_is_a_part_of_its_expense() {
+        let mut story = Story::default();
+        for (at, what) in [
+            ("01", "ExpenseDrafted"),
+            ("02", "ExpenseSubmitted"),
+            ("03", "ExpenseWithdrawn"),
+            ("04", "ExpenseSubmitted"),
+        ] {
+            story.entries.push(entry(&format!("2026-03-{at}T00:00:00Z"), Source::Event, what));
+        }
+        story.narrow("2026-03-02T00:00:00Z".parse().unwrap(), Some("2026-03-04T00:00:00Z".parse().unwrap()));
+        let left: Vec<&str> = story.entries.iter().map(|entry| entry.what.as_str()).collect();
+        assert_eq!(left, ["ExpenseSubmitted", "ExpenseWithdrawn"]);
+    }
+}
