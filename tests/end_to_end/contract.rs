@@ -76,10 +76,7 @@ fn exemplify(document: &mut Value, examples: &[Example]) {
                 }
             }
             if let Some(body) = &example.body {
-                let contents = operation["requestBody"]["content"].as_object_mut().into_iter();
-                contents
-                    .flat_map(|contents| contents.values_mut())
-                    .for_each(|content| content["example"] = body.clone());
+                operation["requestBody"]["content"]["application/json"]["example"] = body.clone();
             }
         }
     }
@@ -362,5 +359,7 @@ pub async fn holds_for_finance(world: &Deployment) -> Result<()> {
         known.add("expense_id", id);
     }
     known.add("person_id", &owner.person_id);
+    let days = json!([{ "date": "2026-03-12", "rates": { "USD": "1.0876", "JPY": "161.5" } }]);
+    known.example("putExchangeRates", &[], Some(json!({ "base": "EUR", "source": "Example", "days": days })));
     conforms(world, "finance", Some(&world.session("finance").await?), &known, &[FINANCE]).await
 }
