@@ -287,6 +287,8 @@ pub async fn a_trace_tells_the_way_from_photo_to_approval(world: &Deployment) ->
 /// The dry run counts what the replay then delivers; nothing is mailed and nothing asked again.
 pub async fn a_replay_is_counted_started_and_listed(world: &Deployment) -> Result<()> {
     let operator = Operator::of(world).await?;
+    // What happens here, and not all that happened before.
+    let began = (Timestamp::now() - SignedDuration::from_secs(1)).to_string();
     let session = newcomer(world).await?;
     let (id, page) = submitted(world, &session, "Encore").await?;
     session.client.decide(&page, "approve", "").await?.expect(200)?;
@@ -294,7 +296,7 @@ pub async fn a_replay_is_counted_started_and_listed(world: &Deployment) -> Resul
     execution_succeeds(world, &id, 1).await?;
     let events = history(&session, &id).await?.len();
 
-    let counted = operator.json(&["replay", "start", "--from", "1h", "--to", "now", "--dry-run"]).await?;
+    let counted = operator.json(&["replay", "start", "--from", &began, "--to", "now", "--dry-run"]).await?;
     let approvals = counted["types"]["ExpenseApproved"].as_u64().context("approvals were counted")?;
     ensure!(approvals >= 1 && counted["events"].as_u64().is_some_and(|all| all > approvals), "{counted}");
     let consumer = |name: &str| {
@@ -303,15 +305,14 @@ pub async fn a_replay_is_counted_started_and_listed(world: &Deployment) -> Resul
     };
     ensure!(consumer("projections") == counted["events"].as_u64().unwrap_or(0), "{counted}");
     ensure!(consumer("approval") < consumer("notifications") && consumer("approval") > 0, "{counted}");
-    let by_type = ["--from", "1h", "--to", "now", "--type", "ExpenseApproved", "--dry-run"];
+    let by_type = ["--from", &began, "--to", "now", "--type", "ExpenseApproved", "--dry-run"];
     let text = operator.run(&[&["replay", "start"], &by_type[..]].concat()).await?;
     ensure!(text.stdout.contains("notifications") && !text.stdout.contains("approval  "), "{}", text.stdout);
 
-    let range = ["--from", "1h", "--to", "now", "--rule", "projections"];
+    let range = ["--from", &began, "--to", "now", "--rule", "projections"];
     let start = [&["replay", "start"], &range[..]].concat();
     operator.run(&start).await?.refused(5, "ten minutes")?;
-    let from = (Timestamp::now() - SignedDuration::from_mins(30)).to_string();
-    operator.run(&["replay", "start", "--from", &from, "--rule", "mails"]).await?.refused(4, "no rule mails")?;
+    operator.run(&["replay", "start", "--from", "1h", "--rule", "mails"]).await?.refused(4, "no rule mails")?;
 
     let name = format!("{}-encore-{}", world.stack, uuid::Uuid::new_v4().simple());
     let done = operator.json(&[&start[..], &["--force", "--name", &name]].concat()).await?;
