@@ -163,7 +163,7 @@ async fn disown_link(world: &Deployment, expense: &str, link: &str) -> Result<St
     let secret = "D".repeat(43);
     let hash = "391ab01bf8d16cd248fe06202b6e6dfc149cb16c96d6163b34ec399297ab765b";
     let key = json!({ "PK": {"S": format!("SUBMISSION#{expense}#1")}, "SK": {"S": "STEP#1"} }).to_string();
-    let values = json!({ ":hashes": {"L": [{"S": hash}]} }).to_string();
+    let values = json!({ ":hashes": {"SS": [hash]} }).to_string();
     let table = world.output("TableName")?;
     let update = ["dynamodb", "update-item", "--table-name", table, "--key", &key];
     let change = ["--update-expression", "SET disown_hashes = :hashes", "--expression-attribute-values", &values];
@@ -192,7 +192,7 @@ pub async fn pages_and_mails_are_for_everyone(world: &Deployment) -> Result<()> 
         letter(world, "mail that asks", &mail),
         letter(world, "mail for a report", &report_mail),
         letter(world, "mail of an approval", &told(world, &approved, "Expense approved").await?),
-        letter(world, "mail of requested changes", &told(world, &id, "Changes").await?),
+        letter(world, "mail of requested changes", &told(world, &id, "Expense sent back").await?),
     ];
     let shots = shots(world);
     let found = browser("inspect", &json!({ "pages": pages, "shots": shots })).await?;

@@ -344,6 +344,7 @@ async fn follow(out: &Out, stack: &Stack, client: &Client, name: &str) -> Outcom
 
 async fn list(out: &Out, stack: &Stack, client: &Client) -> Outcome {
     let archive = archive(stack, client).await?;
+    let ours = format!("{}-", stack.name);
     let mut found = Vec::new();
     let mut next = None;
     loop {
@@ -351,7 +352,9 @@ async fn list(out: &Out, stack: &Stack, client: &Client) -> Outcome {
         let page = page.map_err(|error| Failure::of("replays cannot be listed", error))?;
         let named = page.replays().iter().filter_map(|replay| {
             let started = replay.replay_start_time().map_or(0, DateTime::secs);
-            Some((started, replay.replay_name()?.to_owned()))
+            // Of other names are those that were not begun with this tool: the policy lets nobody look at them.
+            let name = replay.replay_name().filter(|name| name.starts_with(&ours))?;
+            Some((started, name.to_owned()))
         });
         found.extend(named);
         next = page.next_token;
