@@ -335,6 +335,7 @@ mod tests {
             &[("decision", "approve_all")][..],
             &[("decision", "approve"), meant],
             &[("decision", "reject_all"), meant],
+            &[("decision", "reject_all"), meant, ("comment", "\u{0}\u{200b}")],
             &[("decision", "delete_all"), meant],
             &[meant],
         ] {

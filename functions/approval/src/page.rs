@@ -154,6 +154,10 @@ pub(crate) fn decision_from(name: &str, comment: Option<&str>) -> Result<Decisio
         return Err(("comment", "The comment is too long."));
     }
     let comment = comment.map(|comment| comment.chars().filter(|c| *c == '\n' || !c.is_control()).collect::<String>());
+    // What nobody can see is no reason.
+    let visible =
+        |comment: &String| comment.chars().any(|c| c.is_alphanumeric() || c.is_ascii_graphic() || c > '\u{2fff}');
+    let comment = comment.filter(visible);
     match name {
         "approve" => Ok(Decision::Approve { comment }),
         "reject" => comment
