@@ -3,6 +3,11 @@
 use jiff::civil::{Date, date};
 use slipstream_events::{ExpenseDetails, Money};
 
+use crate::text::is_unseen;
+
+/// What to do about a text with characters that are not seen.
+pub(crate) const UNSEEN: &str = "leave out control characters and others that are not seen";
+
 /// A field that is wrong, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldProblem {
@@ -33,8 +38,8 @@ pub fn problems(details: &ExpenseDetails) -> Vec<FieldProblem> {
                 found.push(FieldProblem { field, remedy: "give some text or leave the field out".to_owned() });
             } else if value.chars().count() > longest {
                 found.push(FieldProblem { field, remedy: format!("give at most {longest} characters") });
-            } else if value.chars().any(|c| c.is_control() && !(field == "note" && c == '\n')) {
-                found.push(FieldProblem { field, remedy: "leave out control characters".to_owned() });
+            } else if value.chars().any(|c| is_unseen(c) && !(field == "note" && c == '\n')) {
+                found.push(FieldProblem { field, remedy: UNSEEN.to_owned() });
             }
         }
     };

@@ -27,3 +27,4 @@ pub mod policy;
 pub mod reading;
 pub mod report;
 pub mod split;
+pub mod text;

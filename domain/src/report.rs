@@ -8,8 +8,9 @@ use serde::Serialize;
 use slipstream_events::{Currency, ExpenseChange, ExpenseId, ExpenseState, ExpenseStatus, Money, PolicyFinding};
 
 use crate::{
-    details::FieldProblem,
+    details::{FieldProblem, UNSEEN},
     expense::{Command, Rejection, decide, owed},
+    text::is_unseen,
 };
 
 /// The most expenses in a report. A submission of all of them is one transaction: two writes an expense (its state and
@@ -95,8 +96,8 @@ pub fn title_problem(title: &str) -> Option<FieldProblem> {
         "give some text".to_owned()
     } else if title.chars().count() > MAX_TITLE {
         format!("give at most {MAX_TITLE} characters")
-    } else if title.chars().any(char::is_control) {
-        "leave out control characters".to_owned()
+    } else if title.chars().any(is_unseen) {
+        UNSEEN.to_owned()
     } else {
         return None;
     };

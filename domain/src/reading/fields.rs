@@ -12,6 +12,7 @@ use super::{
 use crate::{
     analysis::{Detection, ExpenseDocument, Field, LineItem},
     details, merchant,
+    text::one_line,
 };
 
 /// The fields that can hold what was paid, the best first, and how much each speaks for it: cash handed over and
@@ -416,10 +417,4 @@ fn distinct<T: PartialEq>(candidates: Vec<Candidate<T>>) -> Vec<Candidate<T>> {
         }
     }
     kept
-}
-
-/// White space and control characters as single blanks.
-fn one_line(text: &str) -> String {
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join(" ")
 }

@@ -19,6 +19,7 @@ use slipstream_common::{
 use slipstream_domain::{
     details::MAX_NOTE,
     expense::{Decision, Rejection},
+    text::is_unseen,
 };
 use slipstream_events::{Event, EventBody, ExpenseState, ExpenseStatus, PersonId, ReassignmentReason};
 use tracing::Instrument as _;
@@ -149,15 +150,12 @@ fn ended(end: StepEnd) -> (&'static str, &'static str) {
 /// # Errors
 /// The field at fault and what to do.
 pub(crate) fn decision_from(name: &str, comment: Option<&str>) -> Result<Decision, (&'static str, &'static str)> {
-    let comment = comment.map(str::trim).filter(|comment| !comment.is_empty());
     if comment.is_some_and(|comment| comment.chars().count() > MAX_NOTE) {
         return Err(("comment", "The comment is too long."));
     }
-    let comment = comment.map(|comment| comment.chars().filter(|c| *c == '\n' || !c.is_control()).collect::<String>());
     // What nobody can see is no reason.
-    let visible =
-        |comment: &String| comment.chars().any(|c| c.is_alphanumeric() || c.is_ascii_graphic() || c > '\u{2fff}');
-    let comment = comment.filter(visible);
+    let seen = |comment: &str| comment.chars().filter(|c| *c == '\n' || !is_unseen(*c)).collect::<String>();
+    let comment = comment.map(|comment| seen(comment).trim().to_owned()).filter(|comment| !comment.is_empty());
     match name {
         "approve" => Ok(Decision::Approve { comment }),
         "reject" => comment
@@ -246,6 +244,12 @@ pub(crate) fn form_of(request: &Request) -> HashMap<String, String> {
 
 /// Why a decision does not count any more, if so.
 pub(crate) fn over(step: &StepRecord, expense: &ExpenseState) -> Option<(&'static str, &'static str)> {
+    if step.disowned_at.is_some() {
+        return Some((
+            "Open again",
+            "This decision was taken back, and the expense is asked for anew by another mail.",
+        ));
+    }
     if let Some(end) = StepEnd::of(step) {
         return Some(ended(end));
     }

@@ -235,8 +235,8 @@ impl Approval {
             let owner = self.store.person(expense.owner).await?;
             let owner = owner.map(|owner| owner.display_name()).unwrap_or_default();
             let suspects = duplicates::suspects(&self.store, &expense).await?;
-            let repeated =
-                step.decided_by == Some(me) && step.outcome.is_some_and(|outcome| follows_from(outcome, &decision));
+            let stands = step.decided_by == Some(me) && step.disowned_at.is_none();
+            let repeated = stands && step.outcome.is_some_and(|outcome| follows_from(outcome, &decision));
             let (step, expense) = if StepEnd::of(&step).is_some() && repeated {
                 (step, expense)
             } else if let Some((_, text)) = over(&step, &expense) {

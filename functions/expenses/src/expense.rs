@@ -20,6 +20,7 @@ use slipstream_domain::{
     details,
     expense::{Command, decide, is_editable},
     split::{self, Part},
+    text::is_unseen,
 };
 use slipstream_events::{
     Actor, Category, Currency, Drafted, DuplicatesDismissed, Event, EventType, ExpenseDetails, ExpenseId, ExpenseState,
@@ -237,7 +238,7 @@ pub async fn reimburse(store: &Store, finance: &PersonRecord, request: &Request)
     let payment: Payment = if request.body.is_empty() { Payment::default() } else { request.json()? };
     let plain = |reference: &String| {
         let length = reference.chars().count();
-        (1..=details::MAX_CODE).contains(&length) && !reference.chars().any(char::is_control)
+        (1..=details::MAX_CODE).contains(&length) && !reference.chars().any(is_unseen)
     };
     if !payment.reference.as_ref().is_none_or(plain) {
         let remedy = format!("give 1 to {} characters without control characters", details::MAX_CODE);

@@ -12,6 +12,7 @@ use slipstream_common::{
     store::Store,
     table::Transaction,
 };
+use slipstream_domain::text::is_unseen;
 use slipstream_events::{Currency, DayRates, ExchangeRate, PersonId};
 
 /// The most days that one request loads.
@@ -121,8 +122,7 @@ fn problems(file: &File) -> Vec<FieldError> {
         }
     };
     let length = file.source.chars().count();
-    if !(1..=MAX_SOURCE).contains(&length) || file.source.trim().is_empty() || file.source.chars().any(char::is_control)
-    {
+    if !(1..=MAX_SOURCE).contains(&length) || file.source.trim().is_empty() || file.source.chars().any(is_unseen) {
         wrong("source".to_owned(), format!("say who published the rates, in 1 to {MAX_SOURCE} characters"));
     }
     if !(1..=MAX_DAYS).contains(&file.days.len()) {

@@ -6,7 +6,7 @@ use askama::Template;
 use jiff::Timestamp;
 use mail_builder::{MessageBuilder, headers::address::Address};
 use slipstream_common::reports::ReportSubmissionRecord;
-use slipstream_domain::report;
+use slipstream_domain::{report, text::one_line};
 use slipstream_events::{BudgetThreshold, ExpenseState, FailureReason, PaidBy};
 
 use crate::moment;
@@ -125,16 +125,6 @@ pub struct Asking<'a> {
 
 /// The content id of the picture (RFC 2392).
 const PICTURE_ID: &str = "receipt";
-
-/// One line of text, as a header needs it: merchant names contain line breaks and control characters.
-fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect::<String>()
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
-}
 
 impl Mail {
     fn new(

@@ -44,6 +44,7 @@ impl People {
             let before = self.named(request).await?;
             request.if_match(before.state.version)?;
             let mut after = self.changed(&before, &changes).await?;
+            self.let_erased_rest(&before, after.state.active).await?;
             self.keep_an_administrator(transaction, caller, &before, &after).await?;
             let roles_differ =
                 changes.roles.is_some() && self.accounts.roles(after.state.id).await? != after.state.roles;

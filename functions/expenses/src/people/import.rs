@@ -236,6 +236,7 @@ impl People {
         let mut wanted = before.clone();
         wanted.state.roles = row.roles.clone().unwrap_or(wanted.state.roles);
         wanted.state.active = row.active.unwrap_or(wanted.state.active);
+        self.let_erased_rest(before, wanted.state.active).await?;
         self.keep_an_administrator(&mut transaction, caller, before, &wanted).await?;
         self.apply(row, manager, &mut after).await?;
         let mut outcome = Outcome::Unchanged;

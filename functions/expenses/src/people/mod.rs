@@ -22,6 +22,7 @@ use slipstream_common::{
     store::{Store, add_person_check},
     table::{Condition, IndexQuery, StoreError, Transaction, text},
 };
+use slipstream_domain::text::is_unseen;
 use slipstream_events::{Currency, Delegation, PersonId, Role};
 
 pub use accounts::Accounts;
@@ -130,6 +131,18 @@ impl People {
         Err(Problem::unavailable())
     }
 
+    /// Refuses to let somebody back who is being erased, or was: there is no way back. An erasure that is asked for at this
+    /// moment changes the profile, on whose version the change depends.
+    async fn let_erased_rest(&self, before: &PersonRecord, active: bool) -> Result<(), Problem> {
+        if !active || before.state.active {
+            return Ok(());
+        }
+        match self.store.table.get::<serde_json::Value>(&keys::erasure(before.state.id)).await? {
+            None => Ok(()),
+            Some(_) => Err(Problem::conflict("erased", "They are erased. Somebody who comes back signs up anew.")),
+        }
+    }
+
     /// Makes a transaction depend on there being another active administrator, if the change takes one away.
     ///
     /// The other's profile is checked at its version: two administrators who remove each other at the same moment
@@ -191,7 +204,7 @@ fn answer(status: u16, person: PersonRecord) -> Response {
 /// A name as it is kept.
 fn name_of(text: &str) -> Result<String, Problem> {
     let name = text.trim();
-    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(is_unseen) {
         return Err(Problem::invalid("name", format!("give 1 to {MAX_NAME} printable characters")));
     }
     Ok(name.to_owned())

@@ -45,6 +45,8 @@ async fn where_a_sign_in_is_needed_a_link_takes_back_and_nothing_else() {
     assert_eq!(strict.page(&world.link(1, 1, 'd'), "GET", "").await.status, 200);
     assert_eq!(strict.press(&world.link(1, 1, 'd'), "approve").await.status, 404);
     assert_eq!(strict.press(&world.link(1, 1, 'd'), "disown").await.status, 200, "which releases no money");
+    let again = strict.request(MANAGER, "POST", path, &world.submission(1), &body).await;
+    assert!(again.status == 409 && again.body.contains("taken back"), "it stands no more: {}", again.body);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{DATE, EMPLOYEE, FINANCE, World, read};
+use crate::world::{ADMINISTRATOR, DATE, EMPLOYEE, FINANCE, LEAVER, World, read};
 
 const PATH: &str = "/expenses/{expense_id}";
 
@@ -82,4 +82,19 @@ async fn what_decides_who_is_asked_is_in_the_companys_currency() {
     let both = |amount: Value| json!({ "auto_approve_below": amount, "second_level_from": amount });
     assert_eq!(set(&world, both(dollars)).await, ["auto_approve_below.currency", "second_level_from.currency"]);
     assert_eq!(set(&world, both(euros(1000))).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn who_is_erased_stays_away() {
+    let world = World::new().await;
+    let (path, leaver) = ("/people/{person_id}", [("person_id", LEAVER)]);
+    let erasure = format!("{path}/erasure");
+    let asked = world.call(ADMINISTRATOR, "POST", &erasure, &leaver, &[], &[], &json!({})).await;
+    assert!(asked.status_code < 300, "{}", asked.body);
+    let back = world.call(ADMINISTRATOR, "PUT", path, &leaver, &[], &[], &json!({ "active": true })).await;
+    assert_eq!((back.status_code, &read(&back)["type"]), (409, &json!("urn:slipstream:problem:erased")));
+    let rows = json!({ "people": [{ "email": format!("{LEAVER}@example.com"), "active": true }] });
+    world.call(ADMINISTRATOR, "POST", "/people/import", &[], &[], &[], &rows).await;
+    let shown = read(&world.get(ADMINISTRATOR, path, &leaver, &[]).await);
+    assert_eq!(shown["active"], false, "{shown}");
 }

@@ -15,7 +15,7 @@ pub const FINANCE: &str = "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a12";
 pub const MANAGER: &str = "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a13";
 pub const ADMINISTRATOR: &str = "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a14";
 /// Whoever has left and is erased.
-const LEAVER: &str = "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a15";
+pub const LEAVER: &str = "0b7ad7a5-6b0f-4f0e-9c38-0d2f3f5f7a15";
 /// The date of the expenses.
 pub const DATE: &str = "2026-10-05";
 /// The bucket of everything.
