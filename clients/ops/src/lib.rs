@@ -24,6 +24,7 @@ mod logs;
 mod output;
 mod rules;
 mod stack;
+mod story;
 mod time;
 
 use std::{ffi::OsString, process::ExitCode};

@@ -9,8 +9,8 @@ use aws_sdk_sfn::{
 };
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::Value;
 use slipstream_common::{
     keys::{self, EVENT_PREFIX, Key},
     outbox,
@@ -23,8 +23,9 @@ use crate::{
     failure::{Failure, Outcome},
     letters::{self, Bucket},
     logs,
-    output::{Out, Tone, clean},
+    output::{Out, Tone},
     stack::Stack,
+    story::{Entry, Source, Story, as_json, render},
     time::{self, Instant},
 };
 
@@ -32,8 +33,6 @@ use crate::{
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(2);
 /// Before the first event its request was logged.
 const BEFORE: SignedDuration = SignedDuration::from_mins(1);
-/// A gap that is worth a colour.
-const LONG_GAP: SignedDuration = SignedDuration::from_mins(1);
 /// How many dead letters of a queue are looked through.
 const MOST_LETTERS: usize = 200;
 /// How many set-aside objects are looked through.
@@ -124,76 +123,6 @@ pub(super) fn subject_of(text: &str) -> Option<(SubjectType, String, Option<u64>
 fn subject(text: &str) -> Option<Named> {
     let (kind, id, version) = subject_of(text)?;
     Some(Named::Subject(kind, id, version))
-}
-
-/// Where an entry comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Source {
-    Event,
-    Receipt,
-    Step,
-    Machine,
-    Mail,
-    Queue,
-    Log,
-}
-
-impl Source {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Event => "event",
-            Self::Receipt => "receipt",
-            Self::Step => "step",
-            Self::Machine => "machine",
-            Self::Mail => "mail",
-            Self::Queue => "queue",
-            Self::Log => "log",
-        }
-    }
-}
-
-/// Something that happened, or is to happen.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-struct Entry {
-    at: Timestamp,
-    source: Source,
-    what: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    detail: String,
-    tone: Tone,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<String>,
-}
-
-/// All of it.
-#[derive(Debug, Default)]
-struct Story {
-    entries: Vec<Entry>,
-    /// What logs and dead letters may name.
-    ids: BTreeSet<String>,
-    executions: BTreeSet<String>,
-}
-
-impl Story {
-    fn note(&mut self, at: Timestamp, source: Source, tone: Tone, what: impl Into<String>, detail: impl Into<String>) {
-        self.entries.push(Entry { at, source, what: what.into(), detail: detail.into(), tone, id: None });
-    }
-
-    fn earliest(&self) -> Option<Timestamp> {
-        self.entries.iter().map(|entry| entry.at).min()
-    }
-
-    fn sort(&mut self) {
-        // What one source tells of the same instant stays in its order.
-        self.entries.sort_by_key(|entry| (entry.at, entry.source));
-        self.entries.dedup();
-    }
-
-    /// Keeps what happened from `from` on and before `until`.
-    fn narrow(&mut self, from: Timestamp, until: Option<Timestamp>) {
-        self.entries.retain(|entry| entry.at >= from && until.is_none_or(|until| entry.at < until));
-    }
 }
 
 /// Runs it.
@@ -642,43 +571,6 @@ fn add_lines(story: &mut Story, lines: &[logs::Line]) {
     }
 }
 
-/// Seconds since the entry before, of each entry.
-fn gaps(entries: &[Entry]) -> Vec<Option<SignedDuration>> {
-    let before = std::iter::once(None).chain(entries.iter().map(|entry| Some(entry.at)));
-    before.zip(entries).map(|(before, entry)| before.map(|before| entry.at.duration_since(before))).collect()
-}
-
-fn as_json(id: &str, entries: &[Entry]) -> Value {
-    let entry = |(entry, gap): (&Entry, Option<SignedDuration>)| {
-        let mut value = serde_json::to_value(entry).unwrap_or_default();
-        value["gap_ms"] = json!(gap.and_then(|gap| i64::try_from(gap.as_millis()).ok()));
-        value
-    };
-    json!({ "id": id, "entries": entries.iter().zip(gaps(entries)).map(entry).collect::<Vec<_>>() })
-}
-
-fn render(out: &Out, entries: &[Entry], now: Timestamp) -> String {
-    let mut lines = Vec::new();
-    let mut told_now = false;
-    for (entry, gap) in entries.iter().zip(gaps(entries)) {
-        if entry.at > now && !told_now {
-            told_now = true;
-            lines.push(out.paint(Tone::Faint, &format!("{}  -- now --", time::instant(now))));
-        }
-        let text = gap.map(|gap| format!("+{}", time::span(gap))).unwrap_or_default();
-        let long = gap.is_some_and(|gap| gap >= LONG_GAP);
-        let gap = out.paint(if long { Tone::Warning } else { Tone::Faint }, &format!("{text:>12}"));
-        let what = out.paint(entry.tone, &clean(&entry.what));
-        let detail = if entry.detail.is_empty() {
-            String::new()
-        } else {
-            format!("  {}", out.paint(Tone::Faint, &clean(&entry.detail)))
-        };
-        lines.push(format!("{}  {gap}  {:<8} {what}{detail}", time::instant(entry.at), entry.source.name()));
-    }
-    lines.join("\n")
-}
-
 #[cfg(test)]
 mod tests {
     use aws_sdk_sfn::{
@@ -689,11 +581,6 @@ mod tests {
     use super::*;
 
     const EXPENSE: &str = "exp_0123456789abcdef0123456789abcdef";
-
-    fn entry(at: &str, source: Source, what: &str) -> Entry {
-        let at = at.parse().unwrap();
-        Entry { at, source, what: what.to_owned(), detail: String::new(), tone: Tone::Plain, id: None }
-    }
 
     #[test]
     fn ids_say_what_they_name() {
@@ -738,31 +625,6 @@ mod tests {
     }
 
     #[test]
-    fn a_timeline_shows_the_gaps_and_what_is_to_come() {
-        let mut story = Story::default();
-        story.entries.push(entry("2026-03-12T12:00:05.250Z", Source::Log, "expenses: drafted"));
-        story.entries.push(entry("2026-03-12T12:00:00Z", Source::Event, "ExpenseDrafted"));
-        story.entries.push(entry("2026-03-12T12:10:00Z", Source::Machine, "-> Ask"));
-        story.entries.push(entry("2026-03-14T12:10:00Z", Source::Step, "step 1: due"));
-        story.sort();
-        let text = render(&Out::new(true), &story.entries, "2026-03-13T00:00:00Z".parse().unwrap());
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[0], "2026-03-12 12:00:00.000                event    ExpenseDrafted");
-        assert_eq!(lines[1], "2026-03-12 12:00:05.250        +5.2 s  log      expenses: drafted");
-        let mut states = Story::default();
-        for state in ["-> Outcome", "-> Approved"] {
-            states.entries.push(entry("2026-03-12T12:00:00Z", Source::Machine, state));
-        }
-        states.sort();
-        assert_eq!(states.entries[0].what, "-> Outcome", "as the machine tells it");
-        assert!(lines[2].contains("+9 min 54 s  machine  -> Ask"), "{text}");
-        assert!(lines[3].ends_with("-- now --") && lines[4].contains("+2 d 0 h  step"), "{text}");
-        let json = as_json("x", &story.entries);
-        assert_eq!((&json["entries"][0]["gap_ms"], &json["entries"][1]["gap_ms"]), (&Value::Null, &json!(5250)));
-        assert_eq!(json["entries"][2]["source"], "machine");
-    }
-
-    #[test]
     fn of_a_machine_the_states_and_the_ends_are_told() {
         let event = |kind: HistoryEventType| {
             HistoryEvent::builder().timestamp(DateTime::from_secs(1)).r#type(kind).id(1).previous_event_id(0)
@@ -776,21 +638,5 @@ mod tests {
         let failed = event(HistoryEventType::ExecutionFailed).execution_failed_event_details(details).build().unwrap();
         let failed = of_machine("x", &failed).unwrap();
         assert_eq!((failed.tone, failed.detail.as_str()), (Tone::Bad, "NobodyToAsk: no manager (x)"));
-    }
-
-    #[test]
-    fn a_submission_is_a_part_of_its_expense() {
-        let mut story = Story::default();
-        for (at, what) in [
-            ("01", "ExpenseDrafted"),
-            ("02", "ExpenseSubmitted"),
-            ("03", "ExpenseWithdrawn"),
-            ("04", "ExpenseSubmitted"),
-        ] {
-            story.entries.push(entry(&format!("2026-03-{at}T00:00:00Z"), Source::Event, what));
-        }
-        story.narrow("2026-03-02T00:00:00Z".parse().unwrap(), Some("2026-03-04T00:00:00Z".parse().unwrap()));
-        let left: Vec<&str> = story.entries.iter().map(|entry| entry.what.as_str()).collect();
-        assert_eq!(left, ["ExpenseSubmitted", "ExpenseWithdrawn"]);
     }
 }
