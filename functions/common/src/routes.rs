@@ -25,27 +25,27 @@ const fn with_body(method: &'static str) -> Operation {
     Operation { method, query: &[], body: true }
 }
 
+/// What a list of several people's expenses takes.
+const OF_EVERYONE: &[&str] = &[
+    "status",
+    "from",
+    "until",
+    "category",
+    "currency",
+    "min_minor_units",
+    "max_minor_units",
+    "merchant",
+    "paid_by",
+    "report",
+    "owner",
+    "limit",
+    "cursor",
+];
+
 /// The operations of each path. The page behind a mailed link (`/approvals/{link}`) is none of the API's: whoever opens
 /// it may have added something to its query.
 pub const ROUTES: &[(&str, &[Operation])] = &[
-    (
-        "/approvals",
-        &[read(&[
-            "status",
-            "from",
-            "until",
-            "category",
-            "currency",
-            "min_minor_units",
-            "max_minor_units",
-            "merchant",
-            "paid_by",
-            "report",
-            "owner",
-            "limit",
-            "cursor",
-        ])],
-    ),
+    ("/approvals", &[read(OF_EVERYONE)]),
     ("/budgets", &[read(&[])]),
     ("/budgets/{category}", &[with_body("PUT"), bare("DELETE")]),
     ("/exchange-rates", &[read(&["date", "currency"]), with_body("PUT")]),
@@ -79,24 +79,7 @@ pub const ROUTES: &[(&str, &[Operation])] = &[
     ("/expenses/{expense_id}/withdraw", &[bare("POST")]),
     ("/exports", &[read(&["limit", "cursor"]), with_body("POST")]),
     ("/exports/{export_id}", &[read(&[])]),
-    (
-        "/finance/expenses",
-        &[read(&[
-            "status",
-            "from",
-            "until",
-            "category",
-            "currency",
-            "min_minor_units",
-            "max_minor_units",
-            "merchant",
-            "paid_by",
-            "report",
-            "owner",
-            "limit",
-            "cursor",
-        ])],
-    ),
+    ("/finance/expenses", &[read(OF_EVERYONE)]),
     ("/me", &[read(&[]), with_body("PUT")]),
     ("/people", &[read(&["email", "manager", "limit", "cursor"])]),
     ("/people/import", &[with_body("POST")]),

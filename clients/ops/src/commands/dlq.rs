@@ -347,7 +347,14 @@ fn told(out: &Out, done: &[Done], failed: &[(String, Failure)], nothing: &str) -
     Err(Failure::new(first.exit, format!("{failures} of {all} are still where they were")))
 }
 
-async fn redrive(out: &Out, stack: &Stack, name: &str, ids: &[String]) -> Outcome {
+/// Does something to each of the messages with these ids, or to all without any, and tells what became of each.
+async fn each(
+    out: &Out,
+    stack: &Stack,
+    name: &str,
+    ids: &[String],
+    act: impl AsyncFn(&Held, &Letter) -> Outcome<String>,
+) -> Outcome {
     let (mut done, mut failed) = (Vec::new(), Vec::new());
     // All of them may be more than are held at once.
     loop {
@@ -355,8 +362,8 @@ async fn redrive(out: &Out, stack: &Stack, name: &str, ids: &[String]) -> Outcom
         let batch = held.letters.len();
         let mut rest = Vec::new();
         for letter in std::mem::take(&mut held.letters) {
-            match held.redrive(stack, &letter).await {
-                Ok(way) => done.push(Done { id: letter.id, outcome: way.to_owned() }),
+            match act(&held, &letter).await {
+                Ok(outcome) => done.push(Done { id: letter.id, outcome }),
                 Err(failure) => {
                     failed.push((letter.id.clone(), failure));
                     rest.push(letter);
@@ -372,38 +379,21 @@ async fn redrive(out: &Out, stack: &Stack, name: &str, ids: &[String]) -> Outcom
     told(out, &done, &failed, &format!("nothing waits in {name}"))
 }
 
+async fn redrive(out: &Out, stack: &Stack, name: &str, ids: &[String]) -> Outcome {
+    each(out, stack, name, ids, async |held, letter| Ok(held.redrive(stack, letter).await?.to_owned())).await
+}
+
 async fn discard(out: &Out, stack: &Stack, name: &str, ids: &[String], reason: &str) -> Outcome {
     let bucket = Bucket::of(stack)?;
     let by = letters::caller(stack).await?;
-    let (mut done, mut failed) = (Vec::new(), Vec::new());
-    loop {
-        let mut held = taken(stack, name, ids).await?;
-        let batch = held.letters.len();
-        let mut rest = Vec::new();
-        for letter in std::mem::take(&mut held.letters) {
-            let content = serde_json::to_value(&letter).map_err(|error| Failure::failed(error.to_string()))?;
-            let note =
-                Discard { queue: name, id: &letter.id, reason, by: &by, at: Timestamp::now(), content: &content };
-            let gone = async {
-                let key = letters::record_discard(&bucket, &note).await?;
-                held.delete(&letter).await?;
-                Ok(key)
-            };
-            match gone.await {
-                Ok(key) => done.push(Done { id: letter.id, outcome: format!("discarded; kept as {key}") }),
-                Err(failure) => {
-                    failed.push((letter.id.clone(), failure));
-                    rest.push(letter);
-                }
-            }
-        }
-        held.letters = rest;
-        held.give_back().await;
-        if !ids.is_empty() || batch < MOST_HELD || !failed.is_empty() {
-            break;
-        }
-    }
-    told(out, &done, &failed, &format!("nothing waits in {name}"))
+    let discard = async |held: &Held, letter: &Letter| {
+        let content = serde_json::to_value(letter).map_err(|error| Failure::failed(error.to_string()))?;
+        let note = Discard { queue: name, id: &letter.id, reason, by: &by, at: Timestamp::now(), content: &content };
+        let key = letters::record_discard(&bucket, &note).await?;
+        held.delete(letter).await?;
+        Ok(format!("discarded; kept as {key}"))
+    };
+    each(out, stack, name, ids, discard).await
 }
 
 /// The set-aside objects with these keys, or all without any.
