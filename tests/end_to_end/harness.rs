@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use jiff::{SignedDuration, Timestamp};
 use libtest_mimic::Failed;
+use reqwest::Url;
 use serde_json::{Value, json};
 use slipstream_local::{
     Deployment, Mail, Options, Session, World,
@@ -138,6 +139,19 @@ pub async fn request_of(world: &Deployment, step: &str, wanted: impl Fn(&Mail) -
         Ok(None)
     })
     .await
+}
+
+/// What the form of a list's page sends to approve all of it.
+pub const APPROVE_ALL: [(&str, &str); 2] = [("decision", "approve_all"), ("confirm", "yes")];
+
+/// Posts a form, as the buttons of a page do or otherwise: the status and the page that answers.
+pub async fn press(url: &Url, fields: &[(&str, &str)]) -> Result<(u16, String)> {
+    let mut form = Url::parse("http://form")?;
+    form.query_pairs_mut().extend_pairs(fields);
+    let body = form.query().unwrap_or_default().to_owned();
+    let request = reqwest::Client::new().post(url.clone()).header("content-type", "application/x-www-form-urlencoded");
+    let answer = request.body(body).send().await?;
+    Ok((answer.status().as_u16(), answer.text().await?))
 }
 
 /// How many mails ask for a decision on the expense.

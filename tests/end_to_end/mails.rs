@@ -8,7 +8,7 @@ use slipstream_local::{Deployment, Mail, Session, demo, wait};
 
 use crate::{
     approvers::{address, happens, link_of, name_manager, team, under},
-    harness::{DEADLINE, draft, history, item, newcomer, request_of, submitted, sweep_until},
+    harness::{APPROVE_ALL, DEADLINE, draft, history, item, newcomer, press, request_of, submitted, sweep_until},
     receipts::{drained, sqs},
 };
 
@@ -22,18 +22,6 @@ async fn mail_to(world: &Deployment, to: &str, subject: &str, about: &str) -> Re
     let wanted = |mail: &Mail| mail.is_to(to) && mail.subject.starts_with(subject) && mail.mentions(about);
     world.mailbox().wait_for_mail(&format!("the mail {subject:?}"), DEADLINE, wanted).await
 }
-
-/// Posts a form.
-async fn press(url: &Url, fields: &[(&str, &str)]) -> Result<(u16, String)> {
-    let mut form = Url::parse("http://form")?;
-    form.query_pairs_mut().extend_pairs(fields);
-    let body = form.query().unwrap_or_default().to_owned();
-    let request = reqwest::Client::new().post(url.clone()).header("content-type", "application/x-www-form-urlencoded");
-    let answer = request.body(body).send().await?;
-    Ok((answer.status().as_u16(), answer.text().await?))
-}
-
-const ALL: [(&str, &str); 2] = [("decision", "approve_all"), ("confirm", "yes")];
 
 /// Has mails of a kind to somebody wait: there seems to be one that is due and whose message got lost. Others join it, until
 /// the sweeper sends the message anew. The message.
@@ -106,7 +94,7 @@ pub async fn what_arrives_together_comes_as_one_mail(world: &Deployment) -> Resu
     }
     let (prefix, secret) = link.rsplit_once('.').context("a link has a secret")?;
     for forged in [format!("{prefix}.{}", "A".repeat(secret.len())), link.replace("bat_", "bat_0")] {
-        ensure!(press(&Url::parse(&forged)?, &ALL).await?.0 == 404, "{forged} is nobody's");
+        ensure!(press(&Url::parse(&forged)?, &APPROVE_ALL).await?.0 == 404, "{forged} is nobody's");
     }
 
     // One is rejected by itself, the others are approved together; the decider is told of all three in one mail.
@@ -114,7 +102,7 @@ pub async fn what_arrives_together_comes_as_one_mail(world: &Deployment) -> Resu
     let own = demo::link_to(&employee.client, &mail, &ids[2]).await?;
     let own = employee.client.open_link(&own).await?;
     employee.client.decide(&own, "reject", "By foot, please").await?.expect(200)?;
-    let (status, body) = press(&page.url, &ALL).await?;
+    let (status, body) = press(&page.url, &APPROVE_ALL).await?;
     ensure!(status == 200 && body.matches("Approved now").count() == 2, "{status}: {body}");
     for (id, status) in ids.iter().zip(["approved", "approved", "rejected"]) {
         employee.wait_for_status(id, status, DEADLINE).await?;
@@ -188,7 +176,7 @@ pub async fn an_approver_is_reminded_once_a_day_of_all_that_waits(world: &Deploy
         employee.wait_for_status(id, "approved", DEADLINE).await?;
         let link = demo::request_link(&mail).context("the mail has a link")?;
         let page = manager.client.open_link(&link).await?;
-        ensure!(press(&page.url, &ALL).await?.0 == 200);
+        ensure!(press(&page.url, &APPROVE_ALL).await?.0 == 200);
         employee.wait_for_status(&patient, "approved", DEADLINE).await?;
         Ok(())
     })

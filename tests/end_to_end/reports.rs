@@ -11,7 +11,8 @@ use slipstream_local::{
 };
 
 use crate::harness::{
-    DEADLINE, draft, execution_succeeds, history, item, newcomer, problem, requests, submitted, sweep_until,
+    APPROVE_ALL, DEADLINE, draft, execution_succeeds, history, item, newcomer, press, problem, requests, submitted,
+    sweep_until,
 };
 
 /// A report of new drafts.
@@ -43,23 +44,6 @@ async fn asked(world: &Deployment, session: &Session, report: &str) -> Result<(M
 async fn mails_of(world: &Deployment, report: &str) -> Result<usize> {
     Ok(world.mailbox().list().await?.iter().filter(|mail| asks_for(mail, report)).count())
 }
-
-/// How many mails ask for the expense by itself.
-async fn single_mails(world: &Deployment, expense: &str) -> Result<usize> {
-    requests(world, expense).await
-}
-
-/// Presses "approve all", or posts something like it.
-async fn press(url: &Url, fields: &[(&str, &str)]) -> Result<(u16, String)> {
-    let mut form = Url::parse("http://form")?;
-    form.query_pairs_mut().extend_pairs(fields);
-    let body = form.query().unwrap_or_default().to_owned();
-    let request = reqwest::Client::new().post(url.clone()).header("content-type", "application/x-www-form-urlencoded");
-    let answer = request.body(body).send().await?;
-    Ok((answer.status().as_u16(), answer.text().await?))
-}
-
-const ALL: [(&str, &str); 2] = [("decision", "approve_all"), ("confirm", "yes")];
 
 /// The address of an expense's own page, as the report's page links to it.
 fn own_page(page: &Page, expense: &str) -> Result<Url> {
@@ -114,19 +98,19 @@ pub async fn one_mail_asks_for_a_report_and_all_of_it_is_approved(world: &Deploy
         link.replace(&id, "rpt_00000000000000000000000000000000"),
     ];
     for forged in forged {
-        let (status, _) = press(&Url::parse(&forged)?, &ALL).await?;
+        let (status, _) = press(&Url::parse(&forged)?, &APPROVE_ALL).await?;
         ensure!(status == 404 && session.client.open_link(&forged).await?.answer.status == 404, "{status}");
     }
 
-    let (status, body) = press(&page.url, &ALL).await?;
+    let (status, body) = press(&page.url, &APPROVE_ALL).await?;
     ensure!(status == 200 && body.matches("Approved now").count() == 3, "{status}: {body}");
     for expense in [&first, &second, &third] {
         session.wait_for_status(expense, "approved", DEADLINE).await?;
         execution_succeeds(world, expense, 1).await?;
         ensure!(history(&session, expense).await?.iter().filter(|event| *event == "ExpenseApproved").count() == 1);
-        ensure!(single_mails(world, expense).await? == 0, "no mail of its own asked for it");
+        ensure!(requests(world, expense).await? == 0, "no mail of its own asked for it");
     }
-    let (status, body) = press(&page.url, &ALL).await?;
+    let (status, body) = press(&page.url, &APPROVE_ALL).await?;
     ensure!(status == 409 && body.contains("nothing left"), "{status}: {body}");
     ensure!(mails_of(world, &id).await? == 1, "one mail asked for the report");
     ensure!(session.get(&format!("/reports/{id}")).await?.expect(200)?["status"] == "decided", "it is decided");
@@ -158,7 +142,7 @@ pub async fn one_of_a_report_is_rejected_by_itself(world: &Deployment) -> Result
     let shown = session.client.open_link(page.url.as_str()).await?;
     ensure!(shown.answer.body.contains("Already rejected"), "{}", shown.answer.body);
     ensure!(shown.answer.body.contains("Approve all 2"), "{}", shown.answer.body);
-    let (status, body) = press(&page.url, &ALL).await?;
+    let (status, body) = press(&page.url, &APPROVE_ALL).await?;
     ensure!(status == 200 && body.matches("Approved now").count() == 2, "{status}: {body}");
     session.wait_for_status(casino, "rejected", DEADLINE).await?;
     for expense in [bakery, train] {
@@ -182,7 +166,7 @@ pub async fn a_report_is_decided_while_its_owner_withdraws(world: &Deployment) -
     let last = expenses.iter().max().context("an expense")?;
     let path = format!("/expenses/{last}/withdraw");
     let nothing = json!({});
-    let ((status, body), withdrawn) = tokio::try_join!(press(&page.url, &ALL), session.post(&path, &nothing))?;
+    let ((status, body), withdrawn) = tokio::try_join!(press(&page.url, &APPROVE_ALL), session.post(&path, &nothing))?;
     let count = body.matches("Approved now").count();
     let stands = session.expense(last).await?["status"].clone();
     match withdrawn.status {
@@ -379,7 +363,7 @@ pub async fn an_execution_that_lags_does_not_hold_the_mail_up(world: &Deployment
         Ok(item(world, "TableName", &guard, "DONE").await?.filter(|guard| guard.get("done_at").is_some()).map(|_| ()))
     })
     .await?;
-    ensure!(mails_of(world, &id).await? == 0 && single_mails(world, &prompt).await? == 0, "it waits for the other");
+    ensure!(mails_of(world, &id).await? == 0 && requests(world, &prompt).await? == 0, "it waits for the other");
 
     sweep_until(world, "asked").await?;
     let (mail, page) = asked(world, &session, &id).await?;
@@ -391,11 +375,11 @@ pub async fn an_execution_that_lags_does_not_hold_the_mail_up(world: &Deployment
     world.aws(&["dynamodb", "delete-item", "--table-name", table, "--key", &key]).await?;
     sweep_until(world, "restarted").await?;
     crate::harness::request(world, &lagging).await?;
-    ensure!(press(&page.url, &ALL).await?.0 == 200, "those of the mail are approved");
+    ensure!(press(&page.url, &APPROVE_ALL).await?.0 == 200, "those of the mail are approved");
     session.wait_for_status(&prompt, "approved", DEADLINE).await?;
     ensure!(session.expense(&lagging).await?["status"] == "submitted", "and only those");
-    ensure!(mails_of(world, &id).await? == 1 && single_mails(world, &lagging).await? == 1, "each is asked for once");
-    ensure!(single_mails(world, &prompt).await? == 0, "each is asked for once");
+    ensure!(mails_of(world, &id).await? == 1 && requests(world, &lagging).await? == 1, "each is asked for once");
+    ensure!(requests(world, &prompt).await? == 0, "each is asked for once");
     Ok(())
 }
 
