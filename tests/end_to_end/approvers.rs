@@ -193,7 +193,7 @@ pub async fn a_step_follows_who_is_responsible(world: &Deployment) -> Result<()>
 }
 
 pub async fn reminded_then_escalated_then_back(world: &Deployment) -> Result<()> {
-    let times = json!({ "reminder_after_seconds": 3, "escalation_after_seconds": 8, "decision_due_seconds": 30 });
+    let times = json!({ "reminder_after_seconds": 4, "escalation_after_seconds": 20, "decision_due_seconds": 45 });
     under(world, times, async || {
         let (employee, manager) = team(world).await?;
         let boss = newcomer(world).await?;

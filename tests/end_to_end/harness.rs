@@ -124,13 +124,16 @@ pub async fn request(world: &Deployment, expense: &str) -> Result<(Mail, String)
 }
 
 /// The mail that asks for this step (`<submission>.<step>.`), of those that are `wanted`, and the link to decide on it.
-/// What arrives together comes as one mail, so that the link may be one of a list's.
+/// What arrives together comes as one mail, so that the link may be one of a list's; and where the policy reminds within
+/// seconds, the reminder may be the first to ask.
 pub async fn request_of(world: &Deployment, step: &str, wanted: impl Fn(&Mail) -> bool) -> Result<(Mail, String)> {
     let expense = step.split('.').next().unwrap_or_default();
     let client = world.client()?;
+    let reminds = |mail: &Mail| mail.subject.starts_with("Reminder: ") && mail.mentions(expense);
+    let asks = |mail: &Mail| demo::is_request(mail, expense) || reminds(mail);
     wait::until("the mail that asks for a decision", DEADLINE, async || {
         let mails = world.mailbox().list().await?;
-        for mail in mails.into_iter().filter(|mail| demo::is_request(mail, expense) && wanted(mail)) {
+        for mail in mails.into_iter().filter(|mail| asks(mail) && wanted(mail)) {
             let link = demo::link_to(&client, &mail, expense).await;
             if let Some(link) = link.ok().filter(|link| link.contains(&format!("/{step}"))) {
                 return Ok(Some((mail, link)));
