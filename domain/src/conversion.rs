@@ -15,7 +15,8 @@ pub const MAX_RATE_AGE_DAYS: i32 = 10;
 /// once, half away from zero, to the minor unit of `to` (ISO 4217 exponent). So the conversion can be worked out again
 /// from what it says itself.
 ///
-/// `None` where a rate is missing or the result does not fit.
+/// `None` where a rate is missing or the result does not fit. An amount that would come to nothing has none either: what
+/// costs something is below no limit for want of a coin small enough, or for a rate in which somebody mistyped.
 pub fn convert(amount: Money, to: Currency, rates: &DayRates) -> Option<Conversion> {
     let from = amount.currency;
     let published = |currency: Currency| rates.rates.get(&currency).copied();
@@ -53,8 +54,9 @@ fn by_rate(amount: Money, to: Currency, base: Currency, rate: ExchangeRate) -> O
     let common = from.exponent().min(to.exponent());
     let numerator = minor_units.checked_mul(multiplier)?.checked_mul(ten(to.exponent() - common)?)?;
     let denominator = divisor.checked_mul(ten(from.exponent() - common)?)?;
-    let minor_units = i64::try_from(rounded(numerator, denominator)).ok()?;
-    Some(Money::new(minor_units, to))
+    let converted = i64::try_from(rounded(numerator, denominator)).ok()?;
+    let vanished = converted == 0 && minor_units != 0;
+    (!vanished).then_some(Money::new(converted, to))
 }
 
 /// `10^exponent`.
@@ -163,7 +165,7 @@ mod tests {
             (money("-0.01", "EUR"), "USD", "-0.01"),
             (money("0.03", "EUR"), "USD", "0.02"),
             (money("0.25", "EUR"), "JPY", "1"),
-            (money("0.24", "EUR"), "JPY", "0"),
+            (money("0.00", "EUR"), "JPY", "0"),
             (money("-0.25", "EUR"), "JPY", "-1"),
         ] {
             assert_eq!(convert(amount, currency(to), &rates).unwrap().amount, money(expected, to), "{amount}");
@@ -177,6 +179,7 @@ mod tests {
         assert_eq!(convert(money("1.00", "GBP"), currency("EUR"), &only), None);
         assert_eq!(convert(money("1.00", "GBP"), currency("USD"), &only), None);
         assert_eq!(convert(Money::new(i64::MAX, currency("EUR")), currency("VND"), &only), None);
+        assert_eq!(convert(money("1", "VND"), currency("EUR"), &only), None, "it would come to nothing");
     }
 
     fn rate() -> impl Strategy<Value = ExchangeRate> {

@@ -60,12 +60,40 @@ pub fn problems(details: &ExpenseDetails) -> Vec<FieldProblem> {
     money("amount", details.amount);
     money("original_amount", details.original_amount);
     money("tax", details.tax);
-    if let (Some(amount), Some(tax)) = (details.amount, details.tax)
-        && amount.currency != tax.currency
-    {
-        found.push(FieldProblem { field: "tax", remedy: format!("give the tax in {}", amount.currency) });
+    if let Some(amount) = details.amount {
+        found.extend(details.tax.and_then(|tax| tax_problem(tax, amount)));
+        found.extend(details.original_amount.and_then(|original| original_problem(original, amount)));
     }
     found
+}
+
+/// Whether two amounts are a payment and a refund.
+const fn opposed(one: Money, other: Money) -> bool {
+    one.minor_units.signum() * other.minor_units.signum() < 0
+}
+
+/// A tax is in the amount: of its currency and sign, and no larger.
+fn tax_problem(tax: Money, amount: Money) -> Option<FieldProblem> {
+    let remedy = if tax.currency != amount.currency {
+        format!("give the tax in {}", amount.currency)
+    } else if opposed(tax, amount) || tax.minor_units.unsigned_abs() > amount.minor_units.unsigned_abs() {
+        format!("give the tax that is in the amount of {amount}, or leave it out")
+    } else {
+        return None;
+    };
+    Some(FieldProblem { field: "tax", remedy })
+}
+
+/// An original amount is what the amount was in another currency, a payment or a refund as it is.
+fn original_problem(original: Money, amount: Money) -> Option<FieldProblem> {
+    let remedy = if original.currency == amount.currency {
+        format!("give it in the receipt's currency, or leave it out if that is {}", amount.currency)
+    } else if opposed(original, amount) {
+        format!("give it the sign of the amount, {amount}")
+    } else {
+        return None;
+    };
+    Some(FieldProblem { field: "original_amount", remedy })
 }
 
 /// The fields that a submission needs and `details` does not have, by their names in the API.
@@ -92,6 +120,27 @@ mod tests {
         let details = ExpenseDetails::default();
         assert_eq!(problems(&details), []);
         assert_eq!(missing(&details), ["merchant", "date", "amount", "category"]);
+    }
+
+    #[test]
+    fn amounts_agree_with_each_other() {
+        let money = |minor_units, code: &str| Some(Money::new(minor_units, code.parse().unwrap()));
+        let fields = |amount, tax, original_amount| {
+            let details = ExpenseDetails { amount, tax, original_amount, ..ExpenseDetails::default() };
+            problems(&details).iter().map(|problem| problem.field).collect::<Vec<_>>()
+        };
+        for (amount, tax, original) in [(1000, 1000, 1), (1000, 0, 0), (-1000, -190, -1), (0, 0, 5)] {
+            assert!(
+                fields(money(amount, "EUR"), money(tax, "EUR"), money(original, "USD")).is_empty(),
+                "{amount} {tax}"
+            );
+        }
+        for (amount, tax) in [(1000, 1001), (1000, -1), (-1000, 190), (0, 1)] {
+            assert_eq!(fields(money(amount, "EUR"), money(tax, "EUR"), None), ["tax"], "{amount} {tax}");
+        }
+        assert_eq!(fields(money(1000, "EUR"), None, money(1000, "EUR")), ["original_amount"], "nothing else");
+        assert_eq!(fields(money(1000, "EUR"), None, money(-1100, "USD")), ["original_amount"], "a refund of a payment");
+        assert!(fields(None, money(190, "EUR"), money(-1100, "USD")).is_empty(), "nothing to hold them against");
     }
 
     #[test]

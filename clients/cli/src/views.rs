@@ -430,7 +430,9 @@ pub(crate) fn export(export: &Value) -> String {
         text(export, "scope"),
         text(export, "kind"),
     )];
-    fact(&mut facts, "Days", format!("{} to {}", text(export, "from"), text(export, "until")));
+    if export["from"].is_string() {
+        fact(&mut facts, "Days", format!("{} to {}", text(export, "from"), text(export, "until")));
+    }
     fact(&mut facts, "Rows", text(export, "rows"));
     fact(&mut facts, "Failure", text(export, "failure"));
     for file in items(&export["files"]) {

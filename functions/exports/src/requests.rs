@@ -138,8 +138,8 @@ fn faults(new: &NewExport) -> Vec<FieldError> {
     if let Some(statuses) = &new.statuses {
         if personal {
             fault("statuses", "leave it out: personal data are exported whole");
-        } else if statuses.is_empty() || statuses.len() > ExpenseStatus::ALL.len() {
-            fault("statuses", "name one to seven statuses, or leave it out for all");
+        } else if statuses.is_empty() || statuses.len() >= ExpenseStatus::ALL.len() {
+            fault("statuses", "name one to six statuses, or leave it out for all");
         } else if statuses.contains(&ExpenseStatus::Deleted) {
             fault("statuses", "deleted expenses are not exported");
         } else if new.scope == Scope::Company && statuses.contains(&ExpenseStatus::Draft) {

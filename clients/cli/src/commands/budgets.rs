@@ -1,14 +1,13 @@
 //! Budgets, and what was spent.
 
 use clap::{Subcommand, ValueEnum};
-use jiff::Zoned;
 use serde_json::json;
 use slipstream_events::Money;
 
 use crate::{
     api::Call,
     context::Slip,
-    failure::{Failure, Outcome},
+    failure::Outcome,
     fields::{amount, month, word},
     views,
 };
@@ -90,7 +89,7 @@ Examples:
   slip spend --from 2026-01 --until 2026-03
   slip spend --company --from 2026-01")]
 pub(crate) struct Spend {
-    /// From this month on; the current one without it
+    /// From this month on; eleven months before the last one without it
     #[arg(long, value_name = "MONTH", value_parser = month)]
     from: Option<String>,
     /// Up to this month; the current one without it
@@ -106,20 +105,14 @@ pub(crate) struct Spend {
 
 /// Shows sums per month, category and currency.
 pub(crate) async fn spend(slip: &Slip, spend: Spend) -> Outcome {
-    let now = Zoned::now().strftime("%Y-%m").to_string();
-    let until = spend.until.unwrap_or_else(|| spend.from.clone().filter(|from| *from > now).unwrap_or(now.clone()));
-    let from = spend.from.unwrap_or_else(|| until.clone());
-    if from > until {
-        return Err(Failure::usage("--from is after --until"));
-    }
     let api = slip.api()?;
     let person = match &spend.person {
         Some(person) => Some(super::people::resolve(&api, person).await?),
         None => None,
     };
     let call = Call::get("/spend")
-        .query("from", Some(from))
-        .query("until", Some(until))
+        .query("from", spend.from)
+        .query("until", spend.until)
         .query("person", person)
         .query("scope", spend.company.then_some("company"));
     let answer = api.send(call).await?;

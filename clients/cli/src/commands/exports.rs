@@ -143,7 +143,11 @@ pub(crate) async fn run(slip: &Slip, export: Export) -> Outcome {
         slip.out.text(&path.display().to_string());
     }
     slip.out.json_text(&finished.body);
-    slip.out.text(&format!("{} rows, {count} files", views::text(&value, "rows")));
+    slip.out.text(&format!(
+        "{} rows, {count} {}",
+        views::text(&value, "rows"),
+        if count == 1 { "file" } else { "files" }
+    ));
     Ok(())
 }
 

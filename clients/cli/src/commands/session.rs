@@ -41,12 +41,18 @@ impl Service {
         }
     }
 
-    /// These, and what is known of the service where they say nothing.
+    /// These, and what is known of the service where they say nothing. What is said here is kept; what the environment
+    /// says holds as long as it says so.
     ///
     /// # Errors
-    /// When it is not known.
-    pub(crate) fn known(self, slip: &Slip) -> Outcome<crate::profile::Service> {
-        self.settings().or(slip.settings()?).service()
+    /// When it is not known, or cannot be kept.
+    pub(crate) fn keep(self, slip: &Slip) -> Outcome<crate::profile::Service> {
+        let given = self.settings();
+        let service = given.clone().or(slip.settings()?).service()?;
+        if given != Settings::default() {
+            slip.profile.keep_settings(&given.or(slip.profile.settings()?))?;
+        }
+        Ok(service)
     }
 }
 

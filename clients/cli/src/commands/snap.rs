@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::{
     api::{Api, Call},
     context::Slip,
-    failure::{Failure, Outcome},
+    failure::{Exit, Failure, Outcome},
     output::{clean, wrapped},
     transfer::{self, Uploaded},
     views,
@@ -63,7 +63,7 @@ struct Sent {
 pub(crate) async fn snap(slip: &Slip, snap: Snap) -> Outcome {
     let api = slip.api()?;
     let mut first = None;
-    let (mut sent_files, mut unreadable) = (0, 0);
+    let (mut sent_files, mut unreadable, mut unread) = (0, 0, 0);
     let work = snap.files.iter().map(|path| {
         let (api, snap) = (&api, &snap);
         async move { (path, send(slip, api, path, snap).await) }
@@ -78,9 +78,17 @@ pub(crate) async fn snap(slip: &Slip, snap: Snap) -> Outcome {
                 let line = json!({ "file": name, "receipt": sent.receipt, "expense": expense });
                 slip.out.json_text(&line.to_string());
                 slip.out.text(&told(&name, &sent));
-                if sent.receipt["status"] == "failed" {
-                    unreadable += 1;
-                    first.get_or_insert(crate::failure::Exit::Refused);
+                match sent.receipt["status"].as_str() {
+                    Some("failed") => {
+                        unreadable += 1;
+                        first.get_or_insert(Exit::Refused);
+                    }
+                    Some("read") => {}
+                    _ if snap.no_wait => {}
+                    _ => {
+                        unread += 1;
+                        first.get_or_insert(Exit::Unavailable);
+                    }
                 }
             }
             Err(failure) => {
@@ -95,7 +103,7 @@ pub(crate) async fn snap(slip: &Slip, snap: Snap) -> Outcome {
     let count = snap.files.len();
     if count > 1 {
         slip.out.text(&format!(
-            "{count} files: {sent_files} sent, {unreadable} of them cannot be read; {} not sent",
+            "{count} files: {sent_files} sent, {unreadable} of them cannot be read, {unread} not read in time; {} not sent",
             count - sent_files
         ));
     }
@@ -129,7 +137,7 @@ fn told(name: &str, sent: &Sent) -> String {
         Some("read") if receipt["expense_id"].is_null() => {
             format!("It is read, and no expense has it: slip attach EXPENSE {id}")
         }
-        _ => "It is uploaded; slip list shows the draft in a moment.".to_owned(),
+        _ => "It is uploaded and not read yet; slip list shows the draft once it is.".to_owned(),
     };
     format!("{name}: {id}{before}\n{}", wrapped(&told, "  "))
 }
@@ -152,10 +160,7 @@ async fn send(slip: &Slip, api: &Api, path: &Path, snap: &Snap) -> Outcome<Sent>
     let deadline = Instant::now() + Duration::from_secs(snap.timeout);
     while !snap.no_wait && !matches!(receipt["status"].as_str(), Some("read" | "failed")) {
         if Instant::now() >= deadline {
-            return Err(Failure::unavailable(format!(
-                "{id} is uploaded and not read within {} s; it will be: see slip list later",
-                snap.timeout
-            )));
+            break;
         }
         tokio::time::sleep(POLL).await;
         receipt = api.json(Call::get(format!("/receipts/{id}"))).await?;

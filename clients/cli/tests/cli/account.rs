@@ -3,6 +3,22 @@
 use crate::support::{Home, Server, empty, json_answer};
 use serde_json::{Value, json};
 
+#[tokio::test]
+async fn where_to_sign_up_is_said_once() {
+    let server = Server::start(|_| json_answer(200, &json!({}))).await;
+    let home = Home::empty(&server);
+    // What the environment says is not kept.
+    let nowhere = [("SLIP_API_URL", ""), ("SLIP_USER_POOL_ID", ""), ("SLIP_CLIENT_ID", "")];
+    assert_eq!(home.slip(&["sign-up", "emma@example.com", "--resend"]).await.code, 0);
+    assert_eq!(home.slip_with(&["sign-up", "emma@example.com", "--resend"], &nowhere, "").await.code, 2);
+    let flags = ["--api-url", &server.url(), "--user-pool-id", "eu-central-1_Abc123XYZ", "--client-id", "mine"];
+    let run = home.slip_with(&[&["sign-up", "emma@example.com", "--resend"], &flags[..]].concat(), &nowhere, "").await;
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let run = home.slip_with(&["sign-up", "emma@example.com", "--code", "123456"], &nowhere, "").await;
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(server.asked().last().unwrap().json()["ClientId"], "mine");
+}
+
 fn refusal(kind: &str, message: &str) -> axum::response::Response {
     json_answer(400, &json!({ "__type": kind, "message": message }))
 }

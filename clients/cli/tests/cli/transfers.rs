@@ -118,6 +118,28 @@ async fn many_files_and_each_tells_its_own_failure() {
     assert_eq!(puts(&server).len(), 2);
 }
 
+#[tokio::test]
+async fn what_is_not_read_in_time_is_sent_all_the_same() {
+    let unread = json!({"id": RECEIPT, "status": "uploaded"});
+    let answer = json!({"receipt": unread, "upload": null});
+    let server = Server::start(move |asked: &Asked| match asked.method.as_str() {
+        "POST" => json_answer(200, &answer),
+        _ => json_answer(200, &unread),
+    })
+    .await;
+    let home = Home::signed_in(&server);
+    let (one, other) = (home.file("one.jpg", PHOTO), home.file("other.jpg", PHOTO));
+    let run = home.slip(&["snap", "--timeout", "0", &one, &other]).await;
+    assert_eq!(run.code, 6, "{}", run.stderr);
+    assert!(run.stdout.contains("uploaded and not read yet"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("2 files: 2 sent, 0 of them cannot be read, 2 not read in time; 0 not sent"),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(home.slip(&["snap", "--no-wait", &one]).await.code, 0, "nobody waited for it");
+}
+
 /// An export whose file is `content`, told with its hash unless that is empty; each `GET` of the file is answered by `file` with its number.
 async fn exports(
     content: &'static [u8],
