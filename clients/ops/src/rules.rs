@@ -35,7 +35,7 @@ impl Rule {
     pub(crate) fn effect(&self) -> &'static str {
         match self.name.as_str() {
             "projections" => "applies what is newer than it has; otherwise nothing",
-            "notifications" => "mails nothing twice; what was never mailed is mailed, if it still matters",
+            "notifications" => "mails nobody; with --resend sends the mails of the range again",
             "approval" => "starts an execution that ends at once where another has the claim",
             _ => "see its documentation",
         }

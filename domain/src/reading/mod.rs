@@ -135,6 +135,18 @@ pub struct Item {
     pub place: Option<Place>,
 }
 
+impl ReadReceipt {
+    /// How sure the least sure of merchant, date and amount is, from 0 to 1; 0 where one of them is missing.
+    pub fn confidence(&self) -> f32 {
+        let of = [
+            self.merchant.first().map(|merchant| merchant.confidence),
+            self.date.first().map(|date| date.confidence),
+            self.amount.first().map(|amount| amount.confidence),
+        ];
+        of.into_iter().map(Option::unwrap_or_default).fold(1.0, f32::min)
+    }
+}
+
 impl Reading {
     /// The receipt that the draft is made of.
     pub fn receipt(&self) -> &ReadReceipt {

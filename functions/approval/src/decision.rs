@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use slipstream_common::{
     approvals::{People, whole_seconds},
     keys::{self, Index, Open},
+    metrics::Metrics,
     records::{PersonRecord, StepOutcome, StepRecord, StepStatus},
     store::{ChangeError, add_expense_change, add_person_check},
     table::{Condition, Transaction, text},
@@ -162,6 +163,13 @@ impl Approval {
     /// work, and the sweeper resumes it.
     pub(crate) async fn go_on(&self, decided: &StepRecord) {
         tracing::info!(outcome = decided.outcome.map(name_of), submission.id = %decided.submission, "decided");
+        if let Some(outcome) = decided.outcome {
+            let mut metrics = Metrics::new().count("Decisions", 1).by("Outcome", name_of(outcome));
+            if let (Some(asked), Some(at)) = (decided.asked_at, decided.decided_at) {
+                metrics = metrics.seconds("SecondsToDecision", at.duration_since(asked));
+            }
+            metrics.emit();
+        }
         // The step may have another token by now than when it was read.
         match self.store.step(decided.submission, decided.step).await {
             Ok(Some(decided)) => {

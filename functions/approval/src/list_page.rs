@@ -10,7 +10,6 @@ use askama::Template;
 use slipstream_common::{
     http::{Request, Response},
     keys,
-    mailing::Kind,
     records::{PersonRecord, StepRecord},
     table::StoreError,
     warnings::warnings,
@@ -166,7 +165,7 @@ impl Approval {
                 let all = steps.into_iter().filter_map(|step| {
                     Some(Covered { expense: expenses.get(&step.submission.expense)?.clone(), step })
                 });
-                (None, record.nudge.kind == Kind::Confirmations, all.collect::<Vec<_>>())
+                (None, record.nudge.kind.confirms(), all.collect::<Vec<_>>())
             }
         };
         let covers = |one: &Covered| match confirms {

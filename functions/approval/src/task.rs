@@ -10,6 +10,7 @@ use slipstream_common::{
     execution::StepEnd,
     http::new_correlation_id,
     keys,
+    metrics::Metrics,
     records::{StepRecord, StepStatus},
     store::{ChangeError, add_expense_change, add_step_closing},
     table::{Condition, StoreError, Transaction, text},
@@ -182,6 +183,7 @@ impl Approval {
             // Something was faster, a withdrawal say: the state machine tries again and finds it.
             self.store.table.commit(transaction).await?;
             tracing::info!("approved by the policy");
+            Metrics::new().count("Decisions", 1).by("Outcome", "approved_by_policy").emit();
             return Ok(Standing::Ended { outcome: StepEnd::Approved });
         }
         let step = u32::try_from(steps.len())? + 1;
@@ -267,6 +269,7 @@ impl Approval {
             step,
             approver,
             status: StepStatus::Pending,
+            asked_at: Some(cause.at),
             due_at,
             remind_at: Some(choice.remind_at).filter(|at| *at < due_at),
             escalate_at: Some(choice.escalate_at).filter(|at| *at < due_at),

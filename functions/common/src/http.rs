@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     Fault,
+    metrics::Metrics,
     problem::{FieldError, Problem},
     routes,
 };
@@ -356,6 +357,7 @@ where
     );
     let response = answer(request).instrument(span.clone()).await.unwrap_or_else(|problem| {
         span.in_scope(|| tracing::info!(problem.kind = problem.kind, problem.status = problem.status, "refused"));
+        Metrics::new().count("Problems", 1).by("Status", problem.status).emit();
         problem.into()
     });
     Ok(response.cors(origin).header("x-correlation-id", correlation_id.to_string()))

@@ -44,6 +44,7 @@ pub mod problem;
 pub mod queue;
 pub mod rates;
 pub mod records;
+pub mod replays;
 pub mod reports;
 pub mod routes;
 pub mod sdk;

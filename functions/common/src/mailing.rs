@@ -31,10 +31,14 @@ const SLACK: SignedDuration = SignedDuration::from_secs(2);
 pub enum Kind {
     /// It asks for decisions.
     Requests,
+    /// It asks again for decisions, because an operator has mails sent again.
+    RequestsAgain,
     /// It reminds of decisions that were asked for.
     Reminder,
     /// It confirms decisions to whoever made them.
     Confirmations,
+    /// It confirms them again, because an operator has mails sent again.
+    ConfirmationsAgain,
 }
 
 impl Kind {
@@ -42,9 +46,16 @@ impl Kind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Requests => "requests",
+            Self::RequestsAgain => "requests_again",
             Self::Reminder => "reminder",
             Self::Confirmations => "confirmations",
+            Self::ConfirmationsAgain => "confirmations_again",
         }
+    }
+
+    /// Whether it is about decisions that were made.
+    pub const fn confirms(self) -> bool {
+        matches!(self, Self::Confirmations | Self::ConfirmationsAgain)
     }
 }
 

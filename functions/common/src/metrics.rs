@@ -1,44 +1,110 @@
 //! Metrics: a line in CloudWatch's embedded metric format, which Lambda's log makes a metric of, without a call
 //! (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
+//!
+//! They say how much and how long, never whose: no ids, no contents. Their names are told in `docs/operations.md`.
 
-use std::io::Write as _;
+use std::{io::Write as _, sync::OnceLock};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-/// Where a function's metrics go.
-#[derive(Debug, Clone)]
+/// Where the process's metrics go; none are written before it is set.
+static NAMESPACE: OnceLock<String> = OnceLock::new();
+
+/// Has metrics written from now on, into this namespace. The first call counts.
+pub fn init(namespace: String) {
+    NAMESPACE.get_or_init(|| namespace);
+}
+
+/// What a value is counted in, by CloudWatch's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Count,
+    Seconds,
+    Percent,
+}
+
+impl Unit {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Count => "Count",
+            Self::Seconds => "Seconds",
+            Self::Percent => "Percent",
+        }
+    }
+}
+
+/// What happened at one moment, to be told in one line.
+#[derive(Debug, Default)]
+#[must_use = "nothing is told before `emit`"]
 pub struct Metrics {
-    namespace: String,
+    values: Vec<(&'static str, Unit, f64)>,
+    by: Option<(&'static str, String)>,
 }
 
 impl Metrics {
-    /// Metrics in a namespace.
-    pub const fn new(namespace: String) -> Self {
-        Self { namespace }
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// Counts things that happened.
-    pub fn count(&self, counts: &[(&str, u32)]) {
+    /// So many things that happened.
+    pub fn count(self, name: &'static str, count: usize) -> Self {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        self.with(name, Unit::Count, f64::from(count))
+    }
+
+    /// How long something took.
+    pub fn seconds(self, name: &'static str, took: SignedDuration) -> Self {
+        self.with(name, Unit::Seconds, took.as_secs_f64())
+    }
+
+    /// A share, from 0 to 1.
+    pub fn share(self, name: &'static str, share: f32) -> Self {
+        self.with(name, Unit::Percent, f64::from(share) * 100.0)
+    }
+
+    /// Tells the values apart by this, too: in all, and of each. Its values must be few, since each is a metric of its
+    /// own.
+    pub fn by(self, dimension: &'static str, value: impl ToString) -> Self {
+        Self { by: Some((dimension, value.to_string())), ..self }
+    }
+
+    fn with(mut self, name: &'static str, unit: Unit, value: f64) -> Self {
+        self.values.push((name, unit, value));
+        self
+    }
+
+    /// Writes the line, if there is a namespace.
+    pub fn emit(&self) {
+        let Some(namespace) = NAMESPACE.get() else { return };
         // One write, so that lines of other threads do not get in between. A metric that cannot be written is lost,
         // and must not take what it counts with it.
-        let line = format!("{}\n", line(&self.namespace, counts, Timestamp::now()));
+        let line = format!("{}\n", self.line(namespace, Timestamp::now()));
         drop(std::io::stdout().lock().write_all(line.as_bytes()));
     }
-}
 
-fn line(namespace: &str, counts: &[(&str, u32)], at: Timestamp) -> Value {
-    let metrics: Vec<Value> = counts.iter().map(|(name, _)| json!({ "Name": name, "Unit": "Count" })).collect();
-    let mut line = json!({
-        "_aws": {
-            "Timestamp": at.as_millisecond(),
-            "CloudWatchMetrics": [{ "Namespace": namespace, "Dimensions": [[]], "Metrics": metrics }],
-        },
-    });
-    for (name, value) in counts {
-        line[*name] = json!(value);
+    fn line(&self, namespace: &str, at: Timestamp) -> Value {
+        let metrics: Vec<Value> =
+            self.values.iter().map(|(name, unit, _)| json!({ "Name": name, "Unit": unit.name() })).collect();
+        let dimensions = match self.by {
+            None => json!([[]]),
+            Some((dimension, _)) => json!([[], [dimension]]),
+        };
+        let mut line = json!({
+            "_aws": {
+                "Timestamp": at.as_millisecond(),
+                "CloudWatchMetrics": [{ "Namespace": namespace, "Dimensions": dimensions, "Metrics": metrics }],
+            },
+        });
+        for (name, _, value) in &self.values {
+            line[*name] = json!(value);
+        }
+        if let Some((dimension, value)) = &self.by {
+            line[*dimension] = json!(value);
+        }
+        line
     }
-    line
 }
 
 #[cfg(test)]
@@ -47,19 +113,29 @@ mod tests {
 
     #[test]
     fn a_line_is_what_the_specification_asks_for() {
-        let line = line(
-            "Slipstream/test",
-            &[("Calls", 2), ("Reused", 0)],
-            Timestamp::from_millisecond(1_700_000_000_123).unwrap(),
-        );
+        let at = Timestamp::from_millisecond(1_700_000_000_123).unwrap();
+        let metrics = Metrics::new()
+            .count("Calls", 2)
+            .seconds("Waited", SignedDuration::from_millis(1500))
+            .share("Confidence", 0.5);
+        let line = metrics.line("Slipstream/test", at);
         assert_eq!(line["_aws"]["Timestamp"], 1_700_000_000_123i64);
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(directive["Namespace"], "Slipstream/test");
         assert_eq!(directive["Dimensions"], json!([[]]), "one metric for the whole stack");
+        let units: Vec<_> = directive["Metrics"].as_array().unwrap().iter().map(|metric| &metric["Unit"]).collect();
+        assert_eq!(units, ["Count", "Seconds", "Percent"]);
         // Each metric that the directive names is a member of the root.
         for metric in directive["Metrics"].as_array().unwrap() {
-            assert!(line[metric["Name"].as_str().unwrap()].is_u64());
+            assert!(line[metric["Name"].as_str().unwrap()].is_number());
         }
-        assert_eq!((&line["Calls"], &line["Reused"]), (&json!(2), &json!(0)));
+        assert_eq!((&line["Calls"], &line["Waited"], &line["Confidence"]), (&json!(2.0), &json!(1.5), &json!(50.0)));
+    }
+
+    #[test]
+    fn what_is_told_apart_is_told_in_all_too() {
+        let line = Metrics::new().count("Failed", 1).by("Reason", "damaged").line("n", Timestamp::UNIX_EPOCH);
+        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([[], ["Reason"]]));
+        assert_eq!(line["Reason"], "damaged");
     }
 }

@@ -6,6 +6,8 @@ use serde_json::Value;
 use slipstream_events::Event;
 use tracing::Instrument as _;
 
+use crate::metrics::Metrics;
+
 /// Which records are to be delivered again
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>).
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
@@ -79,7 +81,7 @@ pub enum EnvelopeError {
     Event(#[from] slipstream_events::EventError),
 }
 
-/// The event in a message that a rule sent to a queue, and the replay that sent it, if one did.
+/// The event in a message that a rule sent to a queue, and the replay that sent it, if one did, which is counted.
 ///
 /// # Errors
 /// [`EnvelopeError`].
@@ -92,6 +94,9 @@ pub fn bus_event(message: &Message) -> Result<(Event, Option<String>), EnvelopeE
         replay_name: Option<String>,
     }
     let bus: BusEvent = serde_json::from_str(&message.body).map_err(EnvelopeError::Bus)?;
+    if bus.replay_name.is_some() {
+        Metrics::new().count("EventsReplayed", 1).emit();
+    }
     Ok((Event::from_detail(bus.detail)?, bus.replay_name))
 }
 

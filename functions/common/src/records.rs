@@ -284,6 +284,9 @@ pub struct StepRecord {
     pub approver: PersonId,
     /// Where it stands.
     pub status: StepStatus,
+    /// Since when somebody is asked; not known of steps from before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
     /// Until when an answer counts.
     pub due_at: Timestamp,
     /// When the approver is to be reminded; not any more once they were.

@@ -97,8 +97,9 @@ impl Notifications {
                 let only_new = guard.attempts == 1;
                 let mail = match batch.nudge.kind {
                     Kind::Confirmations => self.confirmation(&batch, only_new).await?,
+                    Kind::ConfirmationsAgain => self.confirmation(&batch, false).await?,
                     Kind::Requests => self.request(&batch, only_new).await?,
-                    Kind::Reminder => self.request(&batch, false).await?,
+                    Kind::RequestsAgain | Kind::Reminder => self.request(&batch, false).await?,
                 };
                 if let Some((to, mail)) = mail {
                     self.send(&to, &mail).await?;

@@ -10,6 +10,9 @@
 //! A link's secret exists only in the mail. The table holds its hash, added to the step before the mail goes out, so
 //! that a mail never carries a link that does not work.
 //!
+//! An event that a replay delivers is mailed of only if the replay was begun to have mails sent again; then once for that
+//! replay, guarded under its name.
+//!
 //! What the mail service says of mails that did not arrive comes by a queue of its own ([`feedback`]).
 //!
 //! It must not decide anything, and must not log addresses or secrets.
@@ -30,8 +33,10 @@ use slipstream_common::{
     guard::{self, Begin},
     keys::{self, Key},
     mailing::{Kind, NudgeMessage},
+    metrics::Metrics,
     queue::{BatchResponse, EnvelopeError, Message, bus_event, each, event_span},
     records::PersonRecord,
+    replays,
     settings::{Settings, SettingsError},
     store::{ChangeError, Store},
     table::{StoreError, Table},
@@ -85,6 +90,24 @@ enum NotifyError {
     NoProfile,
 }
 
+/// An event as it was delivered.
+#[derive(Debug, Clone, Copy)]
+struct Delivery<'a> {
+    event: &'a Event,
+    /// Who deals with it.
+    holder: &'a str,
+    /// Under which name its mails are sent again, if a replay was begun for that.
+    again: Option<&'a str>,
+}
+
+impl Delivery<'_> {
+    /// The guard of what this consumer does about it.
+    fn guard(&self, consumer: &str) -> Key {
+        let id = &self.event.metadata.id;
+        self.again.map_or_else(|| keys::guard(consumer, id), |round| keys::guard(&format!("{consumer}/{round}"), id))
+    }
+}
+
 impl Notifications {
     /// From the environment.
     ///
@@ -127,18 +150,26 @@ impl Notifications {
         }
         let (event, replay) = bus_event(message)?;
         let span = event_span(&event, replay.as_deref());
-        self.event(&event, &holder).instrument(span).await
+        let again = match replay.as_deref().map(replays::resending) {
+            None => None,
+            Some(Some(round)) => Some(round),
+            Some(None) => {
+                span.in_scope(|| tracing::info!("replayed: nobody is mailed"));
+                return Ok(());
+            }
+        };
+        self.event(&Delivery { event: &event, holder: &holder, again }).instrument(span).await
     }
 
-    async fn event(&self, event: &Event, holder: &str) -> Result<(), NotifyError> {
-        let about_owner = async || self.once(event, CONSUMER, holder, async || self.mail_of(event, holder).await).await;
+    async fn event(&self, delivery: &Delivery<'_>) -> Result<(), NotifyError> {
+        let &Delivery { event, holder, again } = delivery;
+        let about_owner = async || self.once(delivery, CONSUMER, async || self.mail_of(delivery).await).await;
         match &event.data {
             EventBody::BudgetThresholdReached(threshold) => {
-                self.tell_finance(&Mail::budget(threshold), holder, |consumer| {
-                    keys::guard(consumer, &event.metadata.id)
-                })
-                .await
+                self.tell_finance(&Mail::budget(threshold), holder, |consumer| delivery.guard(consumer)).await
             }
+            // Its steps are asked for again by their own events, and a reminder is sent by the day.
+            EventBody::ReportSubmitted(_) | EventBody::ExpenseApprovalReminded(_) if again.is_some() => Ok(()),
             // Guarded by report and approver, not by the event: the sweeper publishes it again when it is overdue.
             EventBody::ReportSubmitted(data) => {
                 if let Some(record) = self.store.report_submission(data.report.id, data.submission).await? {
@@ -150,22 +181,21 @@ impl Notifications {
                 let told = about_owner().await;
                 let name = self.person(data.change.disowned_by).await?.display_name();
                 let mail = Mail::disowned(&data.expense, &name);
-                let finance =
-                    self.tell_finance(&mail, holder, |consumer| keys::guard(consumer, &event.metadata.id)).await;
+                let finance = self.tell_finance(&mail, holder, |consumer| delivery.guard(consumer)).await;
                 told.and(finance)
             }
             _ => {
                 // Whichever of the two fails, it keeps nothing from the other, and its repetition does not repeat it.
                 let told = about_owner().await;
-                let confirmed = self.confirm(event, holder).await;
+                let confirmed = self.confirm(delivery).await;
                 told.and(confirmed)
             }
         }
     }
 
     /// Has a decision confirmed to whoever made it.
-    async fn confirm(&self, event: &Event, holder: &str) -> Result<(), NotifyError> {
-        let (expense, submission, step, decided_by) = match &event.data {
+    async fn confirm(&self, delivery: &Delivery<'_>) -> Result<(), NotifyError> {
+        let (expense, submission, step, decided_by) = match &delivery.event.data {
             EventBody::ExpenseApproved(data) => {
                 (&data.expense, data.change.submission, data.change.step, data.change.decided_by)
             }
@@ -182,19 +212,19 @@ impl Notifications {
         };
         let step = step_id(expense, submission, step);
         let consumer = format!("{CONSUMER}/decider");
-        let gather = async || self.gather(decided_by, Kind::Confirmations, step).await.map(|()| None);
-        self.once(event, &consumer, holder, gather).await
+        let kind = if delivery.again.is_some() { Kind::ConfirmationsAgain } else { Kind::Confirmations };
+        let gather = async || self.gather(decided_by, kind, step).await.map(|()| None);
+        self.once(delivery, &consumer, gather).await
     }
 
     /// Does what an event calls for, once under this guard: sends the mail, if there is one.
     async fn once(
         &self,
-        event: &Event,
+        delivery: &Delivery<'_>,
         consumer: &str,
-        holder: &str,
         mail: impl AsyncFnOnce() -> Result<Option<(PersonRecord, Mail)>, NotifyError>,
     ) -> Result<(), NotifyError> {
-        self.once_by(&keys::guard(consumer, &event.metadata.id), holder, mail).await
+        self.once_by(&delivery.guard(consumer), delivery.holder, mail).await
     }
 
     /// Does something once under a guard, and sends the mail that it makes, if it makes one.
@@ -238,23 +268,26 @@ impl Notifications {
     }
 
     /// The mail that the event calls for, if it still does.
-    async fn mail_of(&self, event: &Event, holder: &str) -> Result<Option<(PersonRecord, Mail)>, NotifyError> {
+    async fn mail_of(&self, delivery: &Delivery<'_>) -> Result<Option<(PersonRecord, Mail)>, NotifyError> {
+        let &Delivery { event, holder, again } = delivery;
+        let requests = if again.is_some() { Kind::RequestsAgain } else { Kind::Requests };
         if let Some(expense) = event.data.expense()
             && expense.status != ExpenseStatus::Submitted
+            && again.is_none()
         {
             self.settled(expense, holder).await?;
         }
         match &event.data {
             EventBody::ExpenseApprovalRequested(data) => {
-                if self.asked_by_itself(data, holder).await? {
+                if again.is_some() || self.asked_by_itself(data, holder).await? {
                     let step = step_id(&data.expense, data.change.submission, data.change.step);
-                    self.gather(data.change.approver, Kind::Requests, step).await?;
+                    self.gather(data.change.approver, requests, step).await?;
                 }
                 Ok(None)
             }
             EventBody::ExpenseApprovalReassigned(data) => {
                 let step = step_id(&data.expense, data.change.submission, data.change.step);
-                self.gather(data.change.approver, Kind::Requests, step).await?;
+                self.gather(data.change.approver, requests, step).await?;
                 Ok(None)
             }
             EventBody::ExpenseApprovalReminded(data) => {
@@ -330,11 +363,18 @@ impl Notifications {
         let message = aws_sdk_ses::types::RawMessage::builder().data(aws_sdk_ses::primitives::Blob::new(raw)).build();
         let message = message.map_err(|error| NotifyError::Mail(error.to_string()))?;
         let request = self.ses.send_raw_email().source(&self.mail_from).destinations(&to.email).raw_message(message);
-        request.send().await.map(|_| ()).map_err(|error| {
-            // The service's message may repeat the address: only its code is told.
-            let code = aws_sdk_ses::error::ProvideErrorMetadata::code(&error);
-            NotifyError::Mail(code.unwrap_or("the mail service does not answer").to_owned())
-        })
+        match request.send().await {
+            Ok(_) => {
+                Metrics::new().count("MailsSent", 1).emit();
+                Ok(())
+            }
+            Err(error) => {
+                // The service's message may repeat the address: only its code is told.
+                let code = aws_sdk_ses::error::ProvideErrorMetadata::code(&error);
+                Metrics::new().count("MailsRefused", 1).by("Reason", code.unwrap_or("NoAnswer")).emit();
+                Err(NotifyError::Mail(code.unwrap_or("the mail service does not answer").to_owned()))
+            }
+        }
     }
 }
 

@@ -28,6 +28,9 @@ pub const CALLS_IN_DOUBT: &str = "AnalysisCallsInDoubt";
 /// The metric of pages for which a kept analysis was used.
 pub const REUSED: &str = "AnalysesReused";
 
+/// The metric of pages that the service did not read because it was asked too often.
+pub const THROTTLED: &str = "AnalysesThrottled";
+
 /// How long to wait for the answer that another is waiting for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -57,8 +60,6 @@ pub struct Analyses<'a> {
     pub table: &'a Table,
     /// Who makes them.
     pub textract: &'a aws_sdk_textract::Client,
-    /// Where calls are counted.
-    pub metrics: &'a Metrics,
     /// Who asks.
     pub holder: &'a str,
 }
@@ -73,7 +74,7 @@ impl Analyses<'_> {
         loop {
             let kept = self.kept(sha256, pages.len()).await?;
             if kept.iter().all(Option::is_some) {
-                self.metrics.count(&[(REUSED, count(&kept))]);
+                Metrics::new().count(REUSED, count(&kept)).emit();
                 return Ok(merged(kept));
             }
             let key = keys::analysis(sha256);
@@ -110,18 +111,18 @@ impl Analyses<'_> {
     ) -> Result<Analysis, AnalysisError> {
         // Looked for again: another may have kept them and cleared its guard in between.
         let mut kept = self.kept(sha256, pages.len()).await?;
-        self.metrics.count(&[(REUSED, count(&kept))]);
+        Metrics::new().count(REUSED, count(&kept)).emit();
         // The one before died in the middle: it may have had one page read.
-        let mut in_doubt = u32::from(guard.attempts > 1);
+        let mut in_doubt = usize::from(guard.attempts > 1);
         if in_doubt > 0 {
             tracing::warn!(attempts = guard.attempts, "the bytes may have been read before");
         }
         let mut refused = None;
         for (page, known) in kept.iter_mut().enumerate().filter(|(_, known)| known.is_none()) {
-            self.metrics.count(&[(CALLS_IN_DOUBT, std::mem::take(&mut in_doubt))]);
+            Metrics::new().count(CALLS_IN_DOUBT, std::mem::take(&mut in_doubt)).emit();
             match textract::analyse(self.textract, std::mem::take(&mut pages[page])).await {
                 Ok(answer) => {
-                    self.metrics.count(&[(CALLS, 1)]);
+                    Metrics::new().count(CALLS, 1).emit();
                     let object = object_key(sha256, page + 1);
                     self.objects.put(object, "application/json", answer.clone()).await?;
                     *known = Some(answer);
@@ -131,6 +132,7 @@ impl Analyses<'_> {
                     return Err(error.into());
                 }
                 Err(error @ ReadingError::Busy(_)) => {
+                    Metrics::new().count(THROTTLED, 1).emit();
                     guard::clear(self.table, key, &guard).await?;
                     return Err(error.into());
                 }
@@ -151,8 +153,8 @@ fn object_key(sha256: &str, page: usize) -> String {
     format!("analyses/{sha256}/{page}.json")
 }
 
-fn count(kept: &[Option<Vec<u8>>]) -> u32 {
-    u32::try_from(kept.iter().flatten().count()).unwrap_or(u32::MAX)
+fn count(kept: &[Option<Vec<u8>>]) -> usize {
+    kept.iter().flatten().count()
 }
 
 /// One analysis of a file's pages. What cannot be parsed holds nothing; asking again would not change it.

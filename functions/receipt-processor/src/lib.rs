@@ -57,7 +57,6 @@ pub struct Processor {
     objects: Objects,
     textract: aws_sdk_textract::Client,
     company_currency: Currency,
-    metrics: Metrics,
 }
 
 /// Why a receipt is not finished; the message is delivered again.
@@ -100,14 +99,12 @@ impl Processor {
         let mut settings = Settings::new();
         let table = settings.text("TABLE_NAME");
         let bucket = settings.text("RECEIPT_BUCKET");
-        let metrics = Metrics::new(settings.text("METRIC_NAMESPACE"));
         let company_currency = settings.parsed("COMPANY_CURRENCY", "an ISO 4217 code", Currency::EUR);
         settings.finish(Self {
             store: Store::new(Table::new(sdk, table)),
             objects: Objects::new(Client::new(sdk), bucket),
             textract: textract::client(sdk, textract::ATTEMPT),
             company_currency,
-            metrics,
         })
     }
 
@@ -245,13 +242,7 @@ impl Processor {
             }
             Ok(())
         };
-        let analyses = Analyses {
-            objects: &self.objects,
-            table: &self.store.table,
-            textract: &self.textract,
-            metrics: &self.metrics,
-            holder,
-        };
+        let analyses = Analyses { objects: &self.objects, table: &self.store.table, textract: &self.textract, holder };
         let read = async {
             match analyses.of(&record.state.sha256, read).await {
                 Ok(analysis) => Ok(Outcome::Analysed(analysis)),
@@ -303,8 +294,10 @@ impl Processor {
             .name("#holder", "holder")
             .value(":version", number(before.state.version))
             .value(":holder", text(before.lease.as_ref().map_or("", |lease| lease.holder.as_str())));
+        let metrics;
         match draft {
             Err(reason) => {
+                metrics = Metrics::new().count("ReceiptsFailed", 1).by("Reason", reason);
                 add_receipt_failure(&mut transaction, &before, reason, condition, &cause)?;
                 tracing::info!(%reason, "the receipt cannot be read");
             }
@@ -316,6 +309,10 @@ impl Processor {
                 after.state.expense = Some(expense);
                 let waited = before.uploaded_at.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
                 let duration_ms = u64::try_from(waited.as_millis()).unwrap_or_default();
+                metrics = Metrics::new()
+                    .count("ReceiptsRead", 1)
+                    .seconds("SecondsToDraft", waited)
+                    .share("ReadingConfidence", reading.receipt().confidence());
                 let body = ReceiptRead { receipt: after.state.clone(), duration_ms };
                 let body = EventBody::ReceiptRead(Box::new(body));
                 let event = add_receipt_change(&mut transaction, &after, condition, body, &cause)?;
@@ -335,7 +332,10 @@ impl Processor {
             }
         }
         match self.store.table.commit(transaction).await {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                metrics.emit();
+                Ok(())
+            }
             Err(StoreError::Condition(_)) => match self.store.receipt(before.state.id).await? {
                 Some(now) if now.state.status != ReceiptStatus::AwaitingUpload => Ok(()),
                 _ => Err(ProcessError::Leased),

@@ -35,6 +35,35 @@ fn pause(grace: SignedDuration, restarts: u32) -> SignedDuration {
     grace.checked_mul(factor).map_or(LONGEST_PAUSE, |pause| pause.min(LONGEST_PAUSE))
 }
 
+/// How a submission that waits was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// Somebody works on it, or it waits no more.
+    Running,
+    /// Nobody did; an execution was started.
+    Restarted,
+    /// Nobody does; it was started before, and is again after a pause.
+    Paused,
+}
+
+/// What became of the submissions without a running execution.
+#[derive(Debug, Default)]
+pub(crate) struct Restarts {
+    /// How many have one again.
+    pub(crate) restarted: usize,
+    /// How many are to have one after a pause.
+    pub(crate) paused: usize,
+}
+
+/// What became of the steps that wait.
+#[derive(Debug, Default)]
+pub struct Reassignments {
+    /// How many ask somebody else by now.
+    pub reassigned: usize,
+    /// How many should have ended before: their time is over.
+    pub overdue: usize,
+}
+
 impl Sweeper {
     /// Lets executions go on whose step ended before `before`; how many.
     ///
@@ -57,42 +86,54 @@ impl Sweeper {
         Ok(true)
     }
 
-    /// Starts approvals anew that nobody works on: their event was lost, or their execution is over.
-    pub(crate) async fn restart(&self, before: Timestamp) -> Result<usize, SweepError> {
+    /// Starts approvals anew that nobody works on: their event was lost, or their execution is over. How many, and how
+    /// many more are to be started after a pause, since that did not help before.
+    pub(crate) async fn restart(&self, before: Timestamp) -> Result<Restarts, SweepError> {
         let waiting: Vec<ExpenseState> = self.store.table.query_all(&waiting_since(Open::Submission, before)).await?;
+        let mut paused = 0;
         if waiting.is_empty() {
-            return Ok(0);
+            return Ok(Restarts::default());
         }
         // A thousand at a time: to ask for each is more than Step Functions takes where much waits.
         let running = self.executions.running(&self.state_machine).await?;
         let mut tally = Tally::default();
         for expense in waiting {
-            tally.note(expense.id, self.restart_expense(expense.id, &running).await);
+            let found = self.restart_expense(expense.id, &running).await;
+            paused += usize::from(matches!(found, Ok(Found::Paused)));
+            tally.note(expense.id, found.map(|found| found == Found::Restarted));
         }
-        tally.finish()
+        Ok(Restarts { restarted: tally.finish()?, paused })
     }
 
     /// Has steps ask whoever is responsible by now: profiles change while they wait, and days begin and end. Decisions
-    /// look, too; this is for steps that nobody decides. How many.
+    /// look, too; this is for steps that nobody decides.
     ///
     /// # Errors
     /// [`SweepError`], after all were tried.
-    pub async fn reassign(&self, before: Timestamp) -> Result<usize, SweepError> {
+    pub async fn reassign(&self, before: Timestamp) -> Result<Reassignments, SweepError> {
         let waiting: Vec<ExpenseState> = self.store.table.query_all(&waiting_since(Open::Submission, before)).await?;
         let mut people = People::new(&self.store, Timestamp::now());
-        let mut tally = Tally::default();
+        let (mut tally, mut overdue) = (Tally::default(), 0);
         for expense in waiting {
-            tally.note(expense.id, self.reassign_expense(expense.id, &mut people).await);
+            let outcome = self.reassign_expense(expense.id, &mut people, before, &mut overdue).await;
+            tally.note(expense.id, outcome);
         }
-        tally.finish()
+        Ok(Reassignments { reassigned: tally.finish()?, overdue })
     }
 
-    async fn reassign_expense(&self, id: ExpenseId, people: &mut People<'_>) -> Result<bool, SweepError> {
+    async fn reassign_expense(
+        &self,
+        id: ExpenseId,
+        people: &mut People<'_>,
+        before: Timestamp,
+        overdue: &mut usize,
+    ) -> Result<bool, SweepError> {
         let expense = self.store.expense(id).await?.filter(|expense| expense.status == ExpenseStatus::Submitted);
         let Some(expense) = expense else { return Ok(false) };
         let Some(submission) = expense.submission_id() else { return Ok(false) };
         let steps = self.store.steps(submission).await?;
         let Some(step) = steps.iter().find(|step| step.status == StepStatus::Pending) else { return Ok(false) };
+        *overdue += usize::from(step.due_at < before);
         let cause = Cause {
             actor: Actor::System { name: "sweeper".to_owned() },
             at: Timestamp::now(),
@@ -107,26 +148,26 @@ impl Sweeper {
         }
     }
 
-    async fn restart_expense(&self, id: ExpenseId, running: &HashSet<String>) -> Result<bool, SweepError> {
+    async fn restart_expense(&self, id: ExpenseId, running: &HashSet<String>) -> Result<Found, SweepError> {
         let expense = self.store.expense(id).await?.filter(|expense| expense.status == ExpenseStatus::Submitted);
-        let Some(submission) = expense.and_then(|expense| expense.submission_id()) else { return Ok(false) };
-        let restarted = self.restart_one(submission, running).await?;
-        if restarted {
+        let Some(submission) = expense.and_then(|expense| expense.submission_id()) else { return Ok(Found::Running) };
+        let found = self.restart_one(submission, running).await?;
+        if found == Found::Restarted {
             tracing::info!(expense.id = %id, "approval restarted");
         }
-        Ok(restarted)
+        Ok(found)
     }
 
-    async fn restart_one(&self, submission: SubmissionId, running: &HashSet<String>) -> Result<bool, SweepError> {
+    async fn restart_one(&self, submission: SubmissionId, running: &HashSet<String>) -> Result<Found, SweepError> {
         let claim = self.store.claim(submission).await?;
         if let Some(claim) = &claim {
+            // The list may be behind.
+            if running.contains(&claim.execution) || self.executions.is_running(&claim.execution).await? {
+                return Ok(Found::Running);
+            }
             let now = Timestamp::now();
-            if claim.restarted_at.is_some_and(|at| now < at + pause(self.grace, claim.restarts))
-                || running.contains(&claim.execution)
-                // The list may be behind.
-                || self.executions.is_running(&claim.execution).await?
-            {
-                return Ok(false);
+            if claim.restarted_at.is_some_and(|at| now < at + pause(self.grace, claim.restarts)) {
+                return Ok(Found::Paused);
             }
         }
         let input = self.input(submission).await?;
@@ -152,11 +193,11 @@ impl Sweeper {
         match self.store.table.commit(transaction).await {
             Ok(()) => {}
             // Somebody else has claimed it meanwhile.
-            Err(StoreError::Condition(_)) => return Ok(false),
+            Err(StoreError::Condition(_)) => return Ok(Found::Running),
             Err(error) => return Err(error.into()),
         }
         self.executions.start(&self.state_machine, &name, &input).await?;
-        Ok(true)
+        Ok(Found::Restarted)
     }
 
     /// What the rule gave the lost execution: the submission's event, as the bus shows it.

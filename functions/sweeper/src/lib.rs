@@ -34,6 +34,7 @@ use slipstream_common::{
     Fault,
     bus::EventBridge,
     execution::{ExecutionError, Executions},
+    metrics::Metrics,
     settings::{Settings, SettingsError},
     store::{ChangeError, Store},
     table::{StoreError, Table},
@@ -124,8 +125,12 @@ pub struct Summary {
     pub resumed: usize,
     /// Approvals that were started again.
     pub restarted: usize,
+    /// Approvals that were started again before and stand still: they are started again after a pause.
+    pub paused: usize,
     /// Steps that ask somebody else by now.
     pub reassigned: usize,
+    /// Steps that nobody ended although their time is over.
+    pub overdue: usize,
     /// Receipts that were put in the queue again.
     pub requeued: usize,
     /// Reports whose mail was asked for again.
@@ -192,8 +197,12 @@ impl Sweeper {
         };
         note("deliveries", self.republish(before).await, &mut summary.republished);
         note("resumptions", self.resume(before).await, &mut summary.resumed);
-        note("submissions", self.restart(before).await, &mut summary.restarted);
-        note("steps", self.reassign(before).await, &mut summary.reassigned);
+        let restarts = self.restart(before).await;
+        summary.paused = restarts.as_ref().map_or(0, |restarts| restarts.paused);
+        note("submissions", restarts.map(|restarts| restarts.restarted), &mut summary.restarted);
+        let reassignments = self.reassign(before).await;
+        summary.overdue = reassignments.as_ref().map_or(0, |reassignments| reassignments.overdue);
+        note("steps", reassignments.map(|reassignments| reassignments.reassigned), &mut summary.reassigned);
         note("receipts", self.requeue(before).await, &mut summary.requeued);
         note("reports", self.ask_for_reports(before).await, &mut summary.asked);
         note("mails", self.nudge(before).await, &mut summary.nudged);
@@ -204,7 +213,9 @@ impl Sweeper {
             republished = summary.republished,
             resumed = summary.resumed,
             restarted = summary.restarted,
+            paused = summary.paused,
             reassigned = summary.reassigned,
+            overdue = summary.overdue,
             requeued = summary.requeued,
             asked = summary.asked,
             nudged = summary.nudged,
@@ -213,6 +224,17 @@ impl Sweeper {
             expired = summary.expired,
             "swept"
         );
+        Metrics::new()
+            .count("Sweeps", 1)
+            .count("EventsRepublished", summary.republished)
+            .count("ExecutionsResumed", summary.resumed)
+            .count("ApprovalsStandingStill", summary.restarted + summary.paused)
+            .count("StepsReassigned", summary.reassigned)
+            .count("StepsOverdue", summary.overdue)
+            .count("ReceiptsRequeued", summary.requeued)
+            .count("MailsAskedForAgain", summary.asked + summary.nudged)
+            .count("BackgroundWorkContinued", summary.continued)
+            .emit();
         if faults.is_empty() { Ok(summary) } else { Err(faults.join("; ").into()) }
     }
 }

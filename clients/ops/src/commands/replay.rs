@@ -16,7 +16,10 @@ use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
-use slipstream_common::outbox;
+use slipstream_common::{
+    outbox,
+    replays::{LONGEST_GIVEN_NAME, LONGEST_NAME, RESEND, resumed_name},
+};
 use slipstream_events::EventType;
 
 use crate::{
@@ -30,8 +33,8 @@ use crate::{
 /// How close to now a range may end: it takes up to so long until an event is in the archive
 /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-archive.html>).
 const ARCHIVED_WITHIN: SignedDuration = SignedDuration::from_mins(10);
-/// The longest name of a replay.
-const LONGEST_NAME: usize = 64;
+/// The consumer that sends mails.
+const MAILS: &str = "notifications";
 /// How often a replay is looked at while it is followed.
 const GLANCE: Duration = Duration::from_secs(2);
 
@@ -40,8 +43,8 @@ const GLANCE: Duration = Duration::from_secs(2);
 pub(crate) enum Replay {
     /// Starts a replay and follows it; --dry-run tells what it would deliver
     ///
-    /// A chosen consumer gets every event of the range that its rule takes, of whatever type. Nothing is mailed or
-    /// decided twice: consumers are guarded.
+    /// A chosen consumer gets every event of the range that its rule takes, of whatever type. Nothing is decided twice,
+    /// and nobody is mailed without --resend.
     ///
     /// Example: slip-ops replay start --from 2026-03-01 --to 2026-04-01 --rule projections --dry-run
     Start(Start),
@@ -88,6 +91,10 @@ pub(crate) struct Start {
     /// Counts the events by type and says who would get them; starts nothing
     #[arg(long)]
     dry_run: bool,
+    /// Has the mails of the range sent again, each once: who waits for an answer is asked, owners, deciders and finance
+    /// are told; needs --rule notifications
+    #[arg(long)]
+    resend: bool,
     /// The replay's name; made of the stack's and the time without it
     #[arg(long)]
     name: Option<String>,
@@ -112,7 +119,17 @@ impl Replay {
                 "name the consumers: --rule projections, or --type and an event type; --dry-run tells who would get what",
             ));
         }
-        start.name.as_deref().map_or(Ok(()), check_name)
+        if start.resend && !start.rules.iter().any(|rule| rule == MAILS) {
+            return Err(Failure::usage(format!("--resend has mails sent again: say so by --rule {MAILS}")));
+        }
+        let Some(name) = &start.name else { return Ok(()) };
+        if name.ends_with(RESEND) {
+            return Err(Failure::usage(format!("--name: leave out {RESEND}; --resend puts it there")));
+        }
+        if start.resend && name.len() > LONGEST_GIVEN_NAME {
+            return Err(Failure::usage(format!("--name: at most {LONGEST_GIVEN_NAME} characters with --resend")));
+        }
+        check_name(name)
     }
 }
 
@@ -215,8 +232,9 @@ async fn start(out: &Out, stack: &Stack, client: &Client, start: &Start) -> Outc
         let text = format!("the rule {} is disabled and would deliver nothing: enable it first", off.name);
         return Err(Failure::refused(text));
     }
+    let name = start.name.clone().unwrap_or_else(|| format!("{}-{}", stack.name, now.strftime("%Y%m%dT%H%M%SZ")));
     let plan = Plan {
-        name: start.name.clone().unwrap_or_else(|| format!("{}-{}", stack.name, now.strftime("%Y%m%dT%H%M%SZ"))),
+        name: if start.resend { name + RESEND } else { name },
         description: format!("slip-ops: to {}", names(&chosen)),
         archive: archive(stack, client).await?,
         bus: stack.output("EventBusArn")?.to_owned(),
@@ -399,14 +417,6 @@ async fn cancel(out: &Out, client: &Client, name: &str) -> Outcome {
 fn resumed_from(from: Timestamp, last: Option<Timestamp>) -> Timestamp {
     let minute = |at: Timestamp| Timestamp::from_second(at.as_second() - at.as_second().rem_euclid(60)).unwrap_or(at);
     last.map_or(from, |last| minute(last).max(from))
-}
-
-/// The name of a resumed replay: that of the first one, and when.
-fn resumed_name(name: &str, now: Timestamp) -> String {
-    let first = name.split("-resumed-").next().unwrap_or(name);
-    let when = format!("-resumed-{}", now.strftime("%Y%m%dT%H%M%SZ"));
-    let kept: String = first.chars().take(LONGEST_NAME - when.len()).collect();
-    format!("{kept}{when}")
 }
 
 async fn resume(out: &Out, stack: &Stack, client: &Client, name: &str, detach: bool) -> Outcome {
@@ -654,6 +664,21 @@ mod tests {
         assert_eq!(name, "slipstream-20260401T000000Z-resumed-20260401T120000Z");
         assert_eq!(resumed_name(&name, now), name, "a name does not grow");
         assert!(check_name(&resumed_name(&"x".repeat(64), now)).is_ok());
+    }
+
+    #[test]
+    fn mails_are_sent_again_only_where_that_is_said_twice() {
+        let given = |more: &[&str]| parse(&[&["start", "--from", "2d"], more].concat()).check();
+        assert!(given(&["--rule", "notifications", "--resend", "--name", "slipstream-again"]).is_ok());
+        for wrong in [
+            &["--resend", "--rule", "projections"][..],
+            &["--resend", "--type", "ExpenseApproved"],
+            &["--rule", "notifications", "--name", "slipstream-again.resend"],
+            &["--resend", "--rule", "notifications", "--name", "slipstream-again.resend"],
+            &["--resend", "--rule", "notifications", "--name", "slipstream-with-a-name-that-is-too-long"],
+        ] {
+            assert_eq!(given(wrong).unwrap_err().exit, Exit::Usage, "{wrong:?}");
+        }
     }
 
     #[test]

@@ -134,6 +134,7 @@ async fn submitted(store: &Store, expense: ExpenseId, number: u32, on: &str) {
         step: 1,
         approver: id(APPROVER),
         status: StepStatus::Decided,
+        asked_at: None,
         due_at: at(on),
         remind_at: None,
         escalate_at: None,
