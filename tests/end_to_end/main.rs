@@ -19,6 +19,7 @@ mod policy;
 mod races;
 mod reading;
 mod receipts;
+mod replays;
 mod reports;
 mod resilience;
 mod whole;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
     arguments.test_threads = Some(1);
     let harness = Harness::new();
     let mut trials = scenarios![harness:
+        replays::all_of_it_again_changes_nothing,
         receipts::photo_becomes_an_approved_expense,
         receipts::the_same_upload_twice_is_one_receipt_and_one_expense,
         receipts::an_unreadable_photo_fails_by_name_and_can_be_entered_by_hand,
@@ -130,6 +132,7 @@ fn main() -> ExitCode {
         ops::an_operator_writes_no_table_and_reads_no_receipt,
         ops::a_trace_tells_the_way_from_photo_to_approval,
         ops::a_replay_is_counted_started_and_listed,
+        ops::mails_are_sent_again_when_an_operator_says_so,
         ops::what_was_not_delivered_is_degraded_and_published_again,
         ops::dead_letters_are_seen_redriven_and_discarded,
         ops::what_was_set_aside_is_published,

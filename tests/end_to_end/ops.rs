@@ -1,15 +1,16 @@
 //! The operators' tool against the real stack: the built `slip-ops` binary with a key that may do what the stack's policy for
 //! operators allows, and nothing else.
 
-use std::{path::PathBuf, process::Stdio};
+use std::{collections::BTreeMap, path::PathBuf, process::Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use slipstream_local::{
-    Deployment,
+    Deployment, Mail,
     aws::Account,
     compile::{self, Beside, Checkout},
+    demo,
     progress::Progress,
     wait,
 };
@@ -19,9 +20,13 @@ use crate::harness::{
     DEADLINE, draft, execution_status, execution_succeeds, fixture, history, item, meets, newcomer, requests,
     submitted, sweep, upload,
 };
+use crate::{
+    approvers::{address, link_of, team},
+    receipts::drained,
+};
 
 /// An operator at a terminal.
-struct Operator {
+pub struct Operator {
     binary: PathBuf,
     account: Account,
 }
@@ -53,7 +58,7 @@ impl Run {
 }
 
 impl Operator {
-    async fn of(world: &Deployment) -> Result<Self> {
+    pub async fn of(world: &Deployment) -> Result<Self> {
         let binaries = compile::build(&Checkout::find().await?, Beside::Tests, &Progress::new(true)).await?;
         Ok(Self { binary: binaries.path("slip-ops")?.to_owned(), account: world.as_operator()? })
     }
@@ -75,7 +80,7 @@ impl Operator {
     }
 
     /// The answer of a command with `--json`.
-    async fn json(&self, arguments: &[&str]) -> Result<Value> {
+    pub async fn json(&self, arguments: &[&str]) -> Result<Value> {
         self.run(&[&["--json"], arguments].concat()).await?.json()
     }
 
@@ -331,6 +336,71 @@ pub async fn a_replay_is_counted_started_and_listed(world: &Deployment) -> Resul
     operator.run(&["replay", "cancel", "no-such"]).await?.refused(3, "OperatorPolicyArn")?;
     let unknown = format!("{}-no-such", world.stack);
     operator.run(&["replay", "cancel", &unknown]).await?.refused(4, "replay list")
+}
+
+/// A replay mails nobody, and once everybody if it says so.
+pub async fn mails_are_sent_again_when_an_operator_says_so(world: &Deployment) -> Result<()> {
+    let operator = Operator::of(world).await?;
+    let began = (Timestamp::now() - SignedDuration::from_secs(1)).to_string();
+    let (employee, manager) = team(world).await?;
+    let (owner, approver) = (address(&employee).await?, address(&manager).await?);
+    let approved = draft(&employee, "Told Again", 1500).await?;
+    employee.submit(&approved).await?;
+    let page = manager.client.open_link(&link_of(world, &manager, &approved, 1).await?).await?;
+    manager.client.decide(&page, "approve", "").await?.expect(200)?;
+    let waiting = draft(&employee, "Asked Again", 1600).await?;
+    employee.submit(&waiting).await?;
+    let first = link_of(world, &manager, &waiting, 1).await?;
+
+    // What was mailed of both, by recipient and subject.
+    let mails = async || -> Result<BTreeMap<(String, String), usize>> {
+        let mut count = BTreeMap::new();
+        for mail in world.mailbox().list().await? {
+            if mail.mentions(&approved) || mail.mentions(&waiting) {
+                *count.entry((mail.to.join(","), mail.subject)).or_default() += 1;
+            }
+        }
+        Ok(count)
+    };
+    let three = async || Ok(Some(mails().await?).filter(|mails| mails.len() == 4));
+    let before = wait::until("two requests, an outcome and a confirmation", DEADLINE, three).await?;
+    for (to, subject) in [(&owner, "Expense approved"), (&approver, "You approved"), (&approver, "Please approve")] {
+        ensure!(
+            before.keys().any(|(mailed, about)| mailed == to && about.starts_with(subject)),
+            "{subject}: {before:?}"
+        );
+    }
+
+    let start = ["replay", "start", "--from", &began, "--to", "now", "--force", "--rule", "notifications"];
+    let name = |what: &str| format!("{}-{what}-{}", world.stack, &uuid::Uuid::new_v4().simple().to_string()[..8]);
+    let silent = name("silent");
+    operator.json(&[&start[..], &["--name", &silent]].concat()).await?;
+    meets(world, "notifications", &silent, &format!("expense/{waiting}/3"), "nobody is mailed").await?;
+    ensure!(mails().await? == before, "a replay mails nobody");
+
+    let again = name("again");
+    let done = operator.json(&[&start[..], &["--resend", "--name", &again]].concat()).await?;
+    ensure!(done["name"] == format!("{again}.resend"), "{done}");
+    // Nobody is asked for what is decided; everything else is told once more.
+    let expected = before.iter().map(|((to, subject), count)| {
+        let decided = subject.starts_with("Please approve") && subject.ends_with("Told Again");
+        ((to.clone(), subject.clone()), if decided { *count } else { count + 1 })
+    });
+    let expected: BTreeMap<_, _> = expected.collect();
+    let told = async || Ok((mails().await? == expected).then_some(()));
+    wait::until("the mails to be sent again", DEADLINE, told).await?;
+    drained(world, "NotificationsQueueUrl").await?;
+    ensure!(mails().await? == expected, "each once");
+
+    // Both links count.
+    ensure!(!manager.client.open_link(&first).await?.forms().is_empty(), "the first link goes on working");
+    let newest = |mail: &Mail| mail.is_to(&approver) && demo::is_request(mail, &waiting);
+    let newest = world.mailbox().list().await?.into_iter().filter(newest).max_by_key(|mail| mail.date);
+    let link = demo::request_link(&newest.context("a mail that asks again")?).context("it has a link")?;
+    ensure!(link != first, "it has a secret of its own");
+    let page = manager.client.open_link(&link).await?;
+    manager.client.decide(&page, "approve", "").await?.expect(200)?;
+    employee.wait_for_status(&waiting, "approved", DEADLINE).await.map(|_| ())
 }
 
 /// An event that nobody saw is found, told of by `health`, and published again.

@@ -196,7 +196,7 @@ pub async fn a_replay_changes_nothing(world: &Deployment) -> Result<()> {
 
     // Each consumer has met the last event of this expense in the replay.
     let last = format!("expense/{id}/4");
-    for (consumer, done) in [("notifications", "sent before"), ("projections", "summed up")] {
+    for (consumer, done) in [("notifications", "nobody is mailed"), ("projections", "summed up")] {
         meets(world, consumer, &name, &last, done).await?;
     }
     ensure!(history(&session, &id).await? == events, "no event");
