@@ -6,9 +6,10 @@
 //!
 //! It must not know what events mean.
 //!
-//! To test: `cargo test -p event-publisher`; `slipstream-common`'s `bus` for the accounting.
+//! To test: `cargo test -p event-publisher`, whose `stream_mapping` puts it behind a model of the stream;
+//! `slipstream-common`'s `bus` for the accounting.
 
-use std::pin::pin;
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::{Client, error::DisplayErrorContext, primitives::ByteStream};
@@ -20,11 +21,33 @@ use slipstream_common::{
     records::EventRecord,
     settings::{Settings, SettingsError},
 };
+use tokio::time::{Instant, timeout_at};
+
+/// How long a batch is worked on. What is not done by then is reported: an invocation that ran into the function's
+/// timeout (60 s) would have failed as a whole, and all of the batch would be sent again. The rest is for the pauses
+/// between attempts, which end without anybody being asked.
+const PATIENCE: Duration = Duration::from_secs(50);
 
 /// Where records are kept that cannot be published. The fake in the tests and S3 behave alike.
 pub trait SetAside {
     /// Keeps the whole record; whether that worked.
     fn keep(&self, id: &str, record: &Value) -> impl Future<Output = bool> + Send;
+}
+
+/// A bus that is not asked any more from some moment on. What it has not answered by then counts as refused.
+struct Until<'a, B> {
+    bus: &'a B,
+    end: Instant,
+}
+
+impl<B: Bus + Sync> Bus for Until<'_, B> {
+    async fn put(&self, entries: &[EventRecord]) -> Vec<bool> {
+        let refused = || vec![false; entries.len()];
+        if Instant::now() >= self.end {
+            return refused();
+        }
+        timeout_at(self.end, self.bus.put(entries)).await.unwrap_or_else(|_| refused())
+    }
 }
 
 /// A bucket.
@@ -65,25 +88,31 @@ impl Publisher {
         let mut settings = Settings::new();
         let bus = EventBridge::new(sdk, settings.text("EVENT_BUS_NAME"));
         let set_aside = Bucket { client: Client::new(sdk), name: settings.text("SET_ASIDE_BUCKET") };
-        settings.finish(Self { bus, set_aside })
+        settings.finish(Self::new(bus, set_aside))
     }
 }
 
-impl<B: Bus, S: SetAside> Publisher<B, S> {
+impl<B: Bus + Sync, S: SetAside> Publisher<B, S> {
+    /// Publishes on `bus`, and keeps what cannot be published in `set_aside`.
+    pub const fn new(bus: B, set_aside: S) -> Self {
+        Self { bus, set_aside }
+    }
+
     /// Publishes a batch of stream records; names those that are to be delivered again by their sequence numbers
     /// (<https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>).
     ///
     /// # Errors
     /// When `event` is not a batch: then the stream delivers it again.
     pub async fn handle(&self, event: Value) -> Result<BatchResponse, Fault> {
+        let end = Instant::now() + PATIENCE;
         let records = event["Records"].as_array().ok_or("the event has no records")?;
         let sequence_number = |record: &Value| {
             let number = record["dynamodb"]["SequenceNumber"].as_str().map(str::to_owned);
             number.ok_or("a record has no sequence number, so that it cannot be reported")
         };
-        let mut failures = Vec::new();
         let mut entries = Vec::new();
         let mut numbers = Vec::new();
+        let mut malformed = Vec::new();
         for record in records {
             let number = sequence_number(record)?;
             match EventRecord::of_stream(record) {
@@ -93,19 +122,31 @@ impl<B: Bus, S: SetAside> Publisher<B, S> {
                 }
                 Err(error) => {
                     tracing::error!(%error, sequence.number = number, "a record is set aside");
-                    let id = record["eventID"].as_str().unwrap_or(&number).to_owned();
-                    if !pin!(self.set_aside.keep(&id, record)).await {
-                        failures.push(number);
-                    }
+                    malformed.push((number, record));
                 }
             }
         }
-        let refused = publish(&self.bus, &entries).await;
+        // At once, so that neither the bus nor the bucket holds up the other when it is silent.
+        let bus = Until { bus: &self.bus, end };
+        let (refused, mut failures) = tokio::join!(publish(&bus, &entries), self.set_aside(malformed, end));
         tracing::info!(published = entries.len() - refused.len(), refused = refused.len(), "published");
         failures.extend(refused.into_iter().map(|at| numbers[at].clone()));
         let batch_item_failures =
             failures.into_iter().map(|item_identifier| BatchItemFailure { item_identifier }).collect();
         Ok(BatchResponse { batch_item_failures })
+    }
+
+    /// Sets records aside until `end`; the sequence numbers of those that are not.
+    async fn set_aside(&self, malformed: Vec<(String, &Value)>, end: Instant) -> Vec<String> {
+        let mut failures = Vec::new();
+        for (number, record) in malformed {
+            let id = record["eventID"].as_str().unwrap_or(&number);
+            let kept = Instant::now() < end && timeout_at(end, self.set_aside.keep(id, record)).await.unwrap_or(false);
+            if !kept {
+                failures.push(number);
+            }
+        }
+        failures
     }
 }
 
@@ -161,10 +202,8 @@ mod tests {
     }
 
     fn publisher(refuses: bool, works: bool) -> Publisher<FakeBus, FakeBucket> {
-        Publisher {
-            bus: FakeBus { refuses, taken: Mutex::default() },
-            set_aside: FakeBucket { works, kept: Mutex::default() },
-        }
+        let bus = FakeBus { refuses, taken: Mutex::default() };
+        Publisher::new(bus, FakeBucket { works, kept: Mutex::default() })
     }
 
     fn failures(response: &BatchResponse) -> Vec<&str> {
