@@ -73,7 +73,7 @@ const fn opposed(one: Money, other: Money) -> bool {
 }
 
 /// A tax is in the amount: of its currency and sign, and no larger.
-fn tax_problem(tax: Money, amount: Money) -> Option<FieldProblem> {
+pub(crate) fn tax_problem(tax: Money, amount: Money) -> Option<FieldProblem> {
     let remedy = if tax.currency != amount.currency {
         format!("give the tax in {}", amount.currency)
     } else if opposed(tax, amount) || tax.minor_units.unsigned_abs() > amount.minor_units.unsigned_abs() {

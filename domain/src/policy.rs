@@ -293,8 +293,8 @@ fn of_day(facts: &Facts<'_>, amount: Money, currency: Currency) -> (Money, Optio
 /// Says once that a limit could not be checked.
 fn not_comparable(currency: Currency, limit: Money, findings: &mut Vec<PolicyFinding>) {
     let message = format!(
-        "There is no exchange rate from {currency} to {} for this date that gives an amount, so the limit of {limit} was \
-         not checked. Finance can load the rates; it may be submitted without.",
+        "There is no exchange rate from {currency} to {} for this date, or it makes nothing of the amount, so the limit of \
+         {limit} was not checked. Finance can load the rates; it may be submitted without.",
         limit.currency,
     );
     let told = |finding: &PolicyFinding| finding.rule == PolicyRule::NoExchangeRate;

@@ -51,6 +51,21 @@ fn holds(analysis: &Analysis) {
 
 proptest! {
     #[test]
+    fn any_two_amounts_make_a_valid_draft_or_none(
+        total in "[-(]?[0-9]{1,4}[,.][0-9]{2}[-)]? ?(€|EUR|USD)?",
+        tax in "[-(]?[0-9]{1,4}[,.][0-9]{2}[-)]? ?(€|EUR|USD)?",
+    ) {
+        let field = |name: &str, text: &str| serde_json::json!({
+            "Type": { "Text": name, "Confidence": 95.0 },
+            "ValueDetection": { "Text": text, "Confidence": 95.0 },
+        });
+        let response = serde_json::json!({ "ExpenseDocuments": [
+            { "SummaryFields": [field("TOTAL", &total), field("TAX", &tax)] },
+        ] });
+        holds(&serde_json::from_value(response).unwrap());
+    }
+
+    #[test]
     fn any_text_in_any_field_makes_a_valid_draft_or_none(
         name in prop_oneof!["TOTAL", "TAX", "SUBTOTAL", "VENDOR_NAME", "INVOICE_RECEIPT_DATE", "DISCOUNT"],
         text in prop_oneof![

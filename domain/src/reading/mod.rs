@@ -20,6 +20,7 @@ pub use date::{Order, readings};
 use crate::{
     analysis::{Analysis, ExpenseDocument},
     category::{self, Suggestion},
+    details::tax_problem,
 };
 use fields::Pages;
 
@@ -157,8 +158,9 @@ impl Reading {
     pub fn details(&self) -> ExpenseDetails {
         let receipt = self.receipt();
         let amount = value(&receipt.amount);
+        // A tax that cannot be in the amount was misread; without an amount there is nothing to hold it against.
         let tax = value(&receipt.tax)
-            .filter(|tax| amount.is_some_and(|amount| tax.minor_units.abs() < amount.minor_units.abs()));
+            .filter(|tax| amount.is_some_and(|amount| *tax != amount && tax_problem(*tax, amount).is_none()));
         ExpenseDetails {
             merchant: value(&receipt.merchant),
             date: value(&receipt.date),
@@ -330,6 +332,17 @@ mod tests {
         assert_eq!(crate::details::problems(&details), []);
         let json = serde_json::to_string(&reading).unwrap();
         assert_eq!(serde_json::from_str::<Reading>(&json).unwrap(), reading);
+    }
+
+    #[test]
+    fn a_tax_that_cannot_be_in_the_amount_is_not_drafted() {
+        for (total, tax) in [("-23,40 €", "1,40"), ("23,40 €", "-0,02"), ("23,40 €", "28,00"), ("23,40 €", "23,40")]
+        {
+            let reading = receipt(&[("VENDOR_NAME", "Harbour"), ("TAX", tax), ("TOTAL", total)]);
+            let details = reading.details();
+            assert_eq!((details.amount.is_some(), details.tax), (true, None), "{tax} in {total}");
+            assert_eq!(crate::details::problems(&details), [], "{tax} in {total}");
+        }
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(crate) struct SignUp {
 
 /// Makes an account, or finishes making it.
 pub(crate) async fn sign_up(slip: &Slip, sign_up: SignUp) -> Outcome {
-    let (service, http, email) = (sign_up.service.keep(slip)?, Http::new()?, sign_up.email);
+    let (service, http, email) = (sign_up.service.known(slip)?, Http::new()?, sign_up.email);
     let cognito = Cognito { http: &http, service: &service };
     let code = if sign_up.resend {
         cognito.resend_code(&email).await?;
@@ -52,8 +52,12 @@ pub(crate) async fn sign_up(slip: &Slip, sign_up: SignUp) -> Outcome {
         None
     };
     let again = format!("slip sign-up{} {email} --code CODE", slip.profile.option());
+    if code.is_none() {
+        sign_up.service.keep(slip, None)?;
+    }
     let Some(code) = mailed(slip, &email, code, &again)? else { return Ok(()) };
     cognito.confirm_sign_up(&email, &code).await?;
+    sign_up.service.keep(slip, None)?;
     slip.out.text(&format!("Signed up. Now sign in: slip login{} {email}", slip.profile.option()));
     Ok(())
 }
@@ -81,10 +85,11 @@ pub(crate) struct ResetPassword {
 
 /// Sets a new password by a mailed code.
 pub(crate) async fn reset_password(slip: &Slip, reset: ResetPassword) -> Outcome {
-    let (service, http, email) = (reset.service.keep(slip)?, Http::new()?, reset.email);
+    let (service, http, email) = (reset.service.known(slip)?, Http::new()?, reset.email);
     let cognito = Cognito { http: &http, service: &service };
     if reset.code.is_none() {
         cognito.forgot_password(&email).await?;
+        reset.service.keep(slip, None)?;
     }
     let again = format!("slip reset-password{} {email} --code CODE", slip.profile.option());
     let Some(code) = mailed(slip, &email, reset.code, &again)? else { return Ok(()) };

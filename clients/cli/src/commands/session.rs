@@ -31,28 +31,34 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    fn settings(self) -> Settings {
+    fn settings(&self) -> Settings {
         Settings {
-            api_url: self.api_url,
-            user_pool_id: self.user_pool_id,
-            client_id: self.client_id,
-            cognito_url: self.cognito_url,
+            api_url: self.api_url.clone(),
+            user_pool_id: self.user_pool_id.clone(),
+            client_id: self.client_id.clone(),
+            cognito_url: self.cognito_url.clone(),
             email: None,
         }
     }
 
-    /// These, and what is known of the service where they say nothing. What is said here is kept; what the environment
-    /// says holds as long as it says so.
+    /// These, and what is known of the service where they say nothing.
     ///
     /// # Errors
-    /// When it is not known, or cannot be kept.
-    pub(crate) fn keep(self, slip: &Slip) -> Outcome<crate::profile::Service> {
-        let given = self.settings();
-        let service = given.clone().or(slip.settings()?).service()?;
-        if given != Settings::default() {
-            slip.profile.keep_settings(&given.or(slip.profile.settings()?))?;
+    /// When it is not known.
+    pub(crate) fn known(&self, slip: &Slip) -> Outcome<crate::profile::Service> {
+        self.settings().or(slip.settings()?).service()
+    }
+
+    /// Keeps what is said here, once it has shown to be right. What the environment says holds as long as it says so.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub(crate) fn keep(&self, slip: &Slip, email: Option<String>) -> Outcome {
+        let given = Settings { email, ..self.settings() };
+        if given == Settings::default() {
+            return Ok(());
         }
-        Ok(service)
+        slip.profile.keep_settings(&given.or(slip.profile.settings()?))
     }
 }
 
@@ -113,11 +119,8 @@ pub(crate) struct Login {
 
 /// Signs in and keeps the tokens.
 pub(crate) async fn login(slip: &Slip, login: Login) -> Outcome {
-    // What the environment says holds as long as it says so; what is said here is kept.
-    let given = login.service.settings();
-    let settings = given.clone().or(slip.settings()?);
-    let service = settings.service()?;
-    let email = match login.email.or(settings.email) {
+    let service = login.service.known(slip)?;
+    let email = match login.email.or(slip.settings()?.email) {
         Some(email) => email,
         None if can_ask() && !login.password_stdin => ask("Mail address: ")?,
         None => return Err(Failure::usage("who signs in? slip login ADDRESS")),
@@ -138,8 +141,7 @@ pub(crate) async fn login(slip: &Slip, login: Login) -> Outcome {
     }
     let Step::SignedIn(tokens) = step else { return Err(Failure::failed("the sign-in did not end")) };
     slip.profile.keep_tokens(&tokens)?;
-    let kept = Settings { email: Some(email), ..given.or(slip.profile.settings()?) };
-    slip.profile.keep_settings(&kept)?;
+    login.service.keep(slip, Some(email))?;
 
     // The first call makes the profile; without it all others are refused.
     let answer = crate::api::Api::open(slip.profile.clone(), service)?.send(Call::get("/me")).await?;
