@@ -362,8 +362,8 @@ pub async fn mails_are_sent_again_when_an_operator_says_so(world: &Deployment) -
         }
         Ok(count)
     };
-    let three = async || Ok(Some(mails().await?).filter(|mails| mails.len() == 4));
-    let before = wait::until("two requests, an outcome and a confirmation", DEADLINE, three).await?;
+    let four = async || Ok(Some(mails().await?).filter(|mails| mails.len() == 4));
+    let before = wait::until("two requests, an outcome and a confirmation", DEADLINE, four).await?;
     for (to, subject) in [(&owner, "Expense approved"), (&approver, "You approved"), (&approver, "Please approve")] {
         ensure!(
             before.keys().any(|(mailed, about)| mailed == to && about.starts_with(subject)),

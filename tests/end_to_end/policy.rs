@@ -239,7 +239,7 @@ pub async fn a_budget_tells_of_each_threshold_once(world: &Deployment) -> Result
     meets(world, "projections", &name, &format!("expense/{expense}/4"), "summed up").await?;
     meets(world, "projections", &name, &format!("budget/training/{version}"), "summed up").await?;
     for told in ["10000-EUR:100", "12000-EUR:80"] {
-        meets(world, "notifications", &name, &format!("budget/training:{year}:{told}/1"), "sent before").await?;
+        meets(world, "notifications", &name, &format!("budget/training:{year}:{told}/1"), "nobody is mailed").await?;
     }
     ensure!((mails("80").await?, mails("100").await?) == (2, 1), "one mail for each amount and threshold");
     ensure!(item(world, "TableName", &event, "EVENT#0000000001").await? == Some(first), "the same event");

@@ -166,6 +166,8 @@ async fn replay(world: &Deployment, operator: &Operator, began: &str, patience: 
     let rules = ["--rule", "projections", "--rule", "notifications", "--rule", "approval"];
     let counted = operator.json(&[&["replay", "start", "--dry-run"], &range[..4], &rules[..]].concat()).await?;
     let events = usize::try_from(counted["events"].as_u64().context("events are counted")?)?;
+    let submissions =
+        usize::try_from(counted["types"]["ExpenseSubmitted"].as_u64().context("submissions are counted")?)?;
     operator.json(&[&["replay", "start"], &range[..], &rules[..]].concat()).await?;
     wait::until("the projections to meet every event again", patience, async || {
         let lines = world.logs("projections", since).await?;
@@ -182,7 +184,8 @@ async fn replay(world: &Deployment, operator: &Operator, began: &str, patience: 
         for (arn, status) in &new {
             ensure!(["RUNNING", "SUCCEEDED"].contains(&status.as_str()), "{arn} ended {status}");
         }
-        Ok(new.iter().all(|(_, status)| *status == "SUCCEEDED").then_some(()))
+        let ended = new.iter().filter(|(_, status)| *status == "SUCCEEDED").count();
+        Ok((ended >= submissions && ended == new.len()).then_some(()))
     })
     .await?;
     Ok(events)

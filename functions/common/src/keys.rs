@@ -177,6 +177,11 @@ pub fn reminder_guard(consumer: &str, approver: PersonId, day: Date) -> Key {
     key(format!("DONE#{consumer}#reminder/{approver}/{day}"), "DONE")
 }
 
+/// The guard of what a person is mailed again of a step because of a replay; one for each kind of mail.
+pub fn resent_guard(consumer: &str, replay: &str, kind: &str, person: PersonId, step: &str) -> Key {
+    key(format!("DONE#{consumer}/{replay}#{kind}/{person}/{step}"), "DONE")
+}
+
 /// The guard of what finance is told of a person whom mail does not reach, since when; one for each of them.
 pub fn undeliverable_guard(consumer: &str, person: PersonId, since: Timestamp) -> Key {
     key(format!("DONE#{consumer}#undeliverable/{person}/{}", instant(since)), "DONE")

@@ -32,7 +32,7 @@ use slipstream_common::{
     Fault,
     guard::{self, Begin},
     keys::{self, Key},
-    mailing::{Kind, NudgeMessage},
+    mailing::{Kind, NudgeMessage, StepId},
     metrics::Metrics,
     queue::{BatchResponse, EnvelopeError, Message, bus_event, each, event_span},
     records::PersonRecord,
@@ -170,6 +170,14 @@ impl Notifications {
             }
             // Its steps are asked for again by their own events, and a reminder is sent by the day.
             EventBody::ReportSubmitted(_) | EventBody::ExpenseApprovalReminded(_) if again.is_some() => Ok(()),
+            EventBody::ExpenseApprovalRequested(data) if again.is_some() => {
+                let step = step_id(&data.expense, data.change.submission, data.change.step);
+                self.gather_again(delivery, data.change.approver, Kind::RequestsAgain, step).await
+            }
+            EventBody::ExpenseApprovalReassigned(data) if again.is_some() => {
+                let step = step_id(&data.expense, data.change.submission, data.change.step);
+                self.gather_again(delivery, data.change.approver, Kind::RequestsAgain, step).await
+            }
             // Guarded by report and approver, not by the event: the sweeper publishes it again when it is overdue.
             EventBody::ReportSubmitted(data) => {
                 if let Some(record) = self.store.report_submission(data.report.id, data.submission).await? {
@@ -211,10 +219,26 @@ impl Notifications {
             _ => return Ok(()),
         };
         let step = step_id(expense, submission, step);
+        if delivery.again.is_some() {
+            return self.gather_again(delivery, decided_by, Kind::ConfirmationsAgain, step).await;
+        }
         let consumer = format!("{CONSUMER}/decider");
-        let kind = if delivery.again.is_some() { Kind::ConfirmationsAgain } else { Kind::Confirmations };
-        let gather = async || self.gather(decided_by, kind, step).await.map(|()| None);
+        let gather = async || self.gather(decided_by, Kind::Confirmations, step).await.map(|()| None);
         self.once(delivery, &consumer, gather).await
+    }
+
+    /// Has a person be mailed of a step again, once for the replay, however often it asked them.
+    async fn gather_again(
+        &self,
+        delivery: &Delivery<'_>,
+        person: PersonId,
+        kind: Kind,
+        step: StepId,
+    ) -> Result<(), NotifyError> {
+        let Some(round) = delivery.again else { return Ok(()) };
+        let key = keys::resent_guard(CONSUMER, round, kind.name(), person, &step.to_string());
+        let gather = async || self.gather(person, kind, step).await.map(|()| None);
+        self.once_by(&key, delivery.holder, gather).await
     }
 
     /// Does what an event calls for, once under this guard: sends the mail, if there is one.
@@ -270,7 +294,6 @@ impl Notifications {
     /// The mail that the event calls for, if it still does.
     async fn mail_of(&self, delivery: &Delivery<'_>) -> Result<Option<(PersonRecord, Mail)>, NotifyError> {
         let &Delivery { event, holder, again } = delivery;
-        let requests = if again.is_some() { Kind::RequestsAgain } else { Kind::Requests };
         if let Some(expense) = event.data.expense()
             && expense.status != ExpenseStatus::Submitted
             && again.is_none()
@@ -279,15 +302,15 @@ impl Notifications {
         }
         match &event.data {
             EventBody::ExpenseApprovalRequested(data) => {
-                if again.is_some() || self.asked_by_itself(data, holder).await? {
+                if self.asked_by_itself(data, holder).await? {
                     let step = step_id(&data.expense, data.change.submission, data.change.step);
-                    self.gather(data.change.approver, requests, step).await?;
+                    self.gather(data.change.approver, Kind::Requests, step).await?;
                 }
                 Ok(None)
             }
             EventBody::ExpenseApprovalReassigned(data) => {
                 let step = step_id(&data.expense, data.change.submission, data.change.step);
-                self.gather(data.change.approver, requests, step).await?;
+                self.gather(data.change.approver, Kind::Requests, step).await?;
                 Ok(None)
             }
             EventBody::ExpenseApprovalReminded(data) => {

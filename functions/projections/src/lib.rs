@@ -3,7 +3,8 @@
 //!
 //! There is no guard. Of each expense the projection keeps the last version it applied and what that version
 //! contributed, and replaces both in one conditional transaction. So any order, any repetition and a rebuild from
-//! nothing give the same result; a sum that has come to zero counts as none. Events carry the expense whole, so that nothing is ever read back.
+//! nothing give the same result; a sum that has come to zero counts as none. Events carry the expense whole, so that
+//! nothing is ever read back.
 //!
 //! Budgets come as events, too; a copy of each is kept, by version. Whenever a sum or a budget has changed, the thresholds
 //! are looked at with what the table then holds: whichever of the two is applied last sees both. A threshold that is

@@ -131,8 +131,9 @@ impl Analyses<'_> {
                     guard::release(self.table, key, guard).await?;
                     return Err(error.into());
                 }
-                Err(error @ ReadingError::Busy(_)) => {
-                    Metrics::new().count(THROTTLED, 1).emit();
+                Err(error @ (ReadingError::Throttled(_) | ReadingError::Denied(_))) => {
+                    let throttled = matches!(error, ReadingError::Throttled(_));
+                    Metrics::new().count(THROTTLED, usize::from(throttled)).emit();
                     guard::clear(self.table, key, &guard).await?;
                     return Err(error.into());
                 }

@@ -25,9 +25,12 @@ pub enum ReadingError {
     /// The service will not read this document, however often it is asked.
     #[error("the reading service refuses the document: {0}")]
     Refused(String),
-    /// The service will not read it now, because it has too much to do or does not know us. It is not paid for that.
-    #[error("the reading service does not take the document now: {0}")]
-    Busy(String),
+    /// The service will not read it now, because it is asked too often. It is not paid for that.
+    #[error("the reading service is asked too often: {0}")]
+    Throttled(String),
+    /// The service will not read it now, because we may not ask it. It is not paid for that.
+    #[error("the reading service does not know us: {0}")]
+    Denied(String),
     /// The service did not answer. It may have read the document.
     #[error("the reading service is not available: {0}")]
     Unavailable(String),
@@ -109,9 +112,11 @@ pub async fn analyse(client: &Client, picture: Vec<u8>) -> Result<Vec<u8>, Readi
             ) => ReadingError::Refused(error.code().unwrap_or_default().to_owned()),
             Some(
                 AnalyzeExpenseError::ThrottlingException(_)
-                | AnalyzeExpenseError::ProvisionedThroughputExceededException(_)
-                | AnalyzeExpenseError::AccessDeniedException(_),
-            ) => ReadingError::Busy(DisplayErrorContext(error).to_string()),
+                | AnalyzeExpenseError::ProvisionedThroughputExceededException(_),
+            ) => ReadingError::Throttled(DisplayErrorContext(error).to_string()),
+            Some(AnalyzeExpenseError::AccessDeniedException(_)) => {
+                ReadingError::Denied(DisplayErrorContext(error).to_string())
+            }
             _ => ReadingError::Unavailable(DisplayErrorContext(error).to_string()),
         }),
     }

@@ -117,5 +117,5 @@ async fn faults_say_whether_asking_again_can_help() {
     assert_eq!(requests.load(Ordering::SeqCst), 1, "a refusal is final");
     let (config, _) = service(|_| Some((400, fault("ProvisionedThroughputExceededException")))).await;
     let error = analyse(&client(&config, Duration::from_secs(30)), b"picture".to_vec()).await.unwrap_err();
-    assert!(matches!(error, ReadingError::Busy(_)), "{error}");
+    assert!(matches!(error, ReadingError::Throttled(_)), "{error}");
 }

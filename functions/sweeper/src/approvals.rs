@@ -46,24 +46,6 @@ enum Found {
     Paused,
 }
 
-/// What became of the submissions without a running execution.
-#[derive(Debug, Default)]
-pub(crate) struct Restarts {
-    /// How many have one again.
-    pub(crate) restarted: usize,
-    /// How many are to have one after a pause.
-    pub(crate) paused: usize,
-}
-
-/// What became of the steps that wait.
-#[derive(Debug, Default)]
-pub struct Reassignments {
-    /// How many ask somebody else by now.
-    pub reassigned: usize,
-    /// How many should have ended before: their time is over.
-    pub overdue: usize,
-}
-
 impl Sweeper {
     /// Lets executions go on whose step ended before `before`; how many.
     ///
@@ -86,39 +68,41 @@ impl Sweeper {
         Ok(true)
     }
 
-    /// Starts approvals anew that nobody works on: their event was lost, or their execution is over. How many, and how
-    /// many more are to be started after a pause, since that did not help before.
-    pub(crate) async fn restart(&self, before: Timestamp) -> Result<Restarts, SweepError> {
+    /// Starts approvals anew that nobody works on: their event was lost, or their execution is over. Those that were
+    /// started before, which did not help, stand still until their pause is over.
+    pub(crate) async fn restart(&self, before: Timestamp) -> Result<Tally, SweepError> {
         let waiting: Vec<ExpenseState> = self.store.table.query_all(&waiting_since(Open::Submission, before)).await?;
-        let mut paused = 0;
         if waiting.is_empty() {
-            return Ok(Restarts::default());
+            return Ok(Tally::default());
         }
         // A thousand at a time: to ask for each is more than Step Functions takes where much waits.
         let running = self.executions.running(&self.state_machine).await?;
         let mut tally = Tally::default();
         for expense in waiting {
             let found = self.restart_expense(expense.id, &running).await;
-            paused += usize::from(matches!(found, Ok(Found::Paused)));
+            tally.still += usize::from(matches!(found, Ok(Found::Paused)));
             tally.note(expense.id, found.map(|found| found == Found::Restarted));
         }
-        Ok(Restarts { restarted: tally.finish()?, paused })
+        Ok(tally)
     }
 
     /// Has steps ask whoever is responsible by now: profiles change while they wait, and days begin and end. Decisions
-    /// look, too; this is for steps that nobody decides.
+    /// look, too; this is for steps that nobody decides. Those whose time is over stand still: their execution should have
+    /// ended them.
     ///
     /// # Errors
-    /// [`SweepError`], after all were tried.
-    pub async fn reassign(&self, before: Timestamp) -> Result<Reassignments, SweepError> {
+    /// [`SweepError`], if the steps cannot be found.
+    pub async fn reassign(&self, before: Timestamp) -> Result<Tally, SweepError> {
         let waiting: Vec<ExpenseState> = self.store.table.query_all(&waiting_since(Open::Submission, before)).await?;
         let mut people = People::new(&self.store, Timestamp::now());
-        let (mut tally, mut overdue) = (Tally::default(), 0);
+        let mut tally = Tally::default();
         for expense in waiting {
+            let mut overdue = false;
             let outcome = self.reassign_expense(expense.id, &mut people, before, &mut overdue).await;
             tally.note(expense.id, outcome);
+            tally.still += usize::from(overdue);
         }
-        Ok(Reassignments { reassigned: tally.finish()?, overdue })
+        Ok(tally)
     }
 
     async fn reassign_expense(
@@ -126,14 +110,14 @@ impl Sweeper {
         id: ExpenseId,
         people: &mut People<'_>,
         before: Timestamp,
-        overdue: &mut usize,
+        overdue: &mut bool,
     ) -> Result<bool, SweepError> {
         let expense = self.store.expense(id).await?.filter(|expense| expense.status == ExpenseStatus::Submitted);
         let Some(expense) = expense else { return Ok(false) };
         let Some(submission) = expense.submission_id() else { return Ok(false) };
         let steps = self.store.steps(submission).await?;
         let Some(step) = steps.iter().find(|step| step.status == StepStatus::Pending) else { return Ok(false) };
-        *overdue += usize::from(step.due_at < before);
+        *overdue = step.due_at < before;
         let cause = Cause {
             actor: Actor::System { name: "sweeper".to_owned() },
             at: Timestamp::now(),

@@ -10,7 +10,7 @@ use slipstream_common::{
     table::item,
 };
 
-use crate::{SweepError, Sweeper};
+use crate::{SweepError, Sweeper, Tally};
 
 /// How far the first sweep of all looks back.
 const FIRST_LOOK: SignedDuration = SignedDuration::from_hours(24);
@@ -25,7 +25,7 @@ const GIVE_UP: SignedDuration = SignedDuration::from_hours(24);
 impl Sweeper {
     /// Publishes again what was written before `before` and not seen delivered. The mark moves up to the oldest
     /// event that is still missing, so that it is looked for until it is there.
-    pub(crate) async fn republish(&self, before: Timestamp) -> Result<usize, SweepError> {
+    pub(crate) async fn republish(&self, before: Timestamp) -> Result<Tally, SweepError> {
         let key = keys::delivery_sweep();
         let mark: Option<DeliveryMark> = self.projections.get(&key).await?;
         let since = mark.map_or_else(|| before - FIRST_LOOK, |mark| mark.delivered_until - OVERLAP);
@@ -46,9 +46,6 @@ impl Sweeper {
         let waited_for = missing.iter().enumerate().filter(|(at, record)| refused.contains(at) || !given_up(record));
         let delivered_until = waited_for.map(|(_, record)| record.occurred_at).min().unwrap_or(before);
         self.projections.put(&key, item(&DeliveryMark { delivered_until }, [])?).await?;
-        match refused.len() {
-            0 => Ok(missing.len()),
-            refused => Err(SweepError::Refused(refused)),
-        }
+        Ok(Tally { done: missing.len() - refused.len(), failed: refused.len(), still: 0 })
     }
 }

@@ -91,10 +91,14 @@ pub enum SweepError {
 }
 
 /// What was done of several things, each on its own: one that fails keeps none of the others from being done.
-#[derive(Debug, Default)]
-struct Tally {
-    done: usize,
-    failed: usize,
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How many were done.
+    pub done: usize,
+    /// How many failed; the next sweep does them again.
+    pub failed: usize,
+    /// How many stand still beside those, which this sweep could not help.
+    pub still: usize,
 }
 
 impl Tally {
@@ -106,6 +110,11 @@ impl Tally {
                 self.failed += 1;
             }
         }
+    }
+
+    /// So many, all of them done.
+    const fn of(done: usize) -> Self {
+        Self { done, failed: 0, still: 0 }
     }
 
     const fn finish(self) -> Result<usize, SweepError> {
@@ -188,21 +197,31 @@ impl Sweeper {
         let before = Timestamp::now() - self.grace;
         let mut summary = Summary::default();
         let mut faults = Vec::new();
-        let mut note = |part: &str, outcome: Result<usize, SweepError>, count: &mut usize| match outcome {
-            Ok(done) => *count = done,
-            Err(error) => {
-                tracing::error!(part, %error, "a part of the sweep failed");
-                faults.push(format!("{part}: {error}"));
-            }
+        let mut fault = |part: &str, error: SweepError| {
+            tracing::error!(part, %error, "a part of the sweep failed");
+            faults.push(format!("{part}: {error}"));
         };
-        note("deliveries", self.republish(before).await, &mut summary.republished);
+        // What was counted counts, also where some of it failed.
+        let mut tallied = |part: &str, outcome: Result<Tally, SweepError>| {
+            let tally = outcome.unwrap_or_else(|error| {
+                fault(part, error);
+                Tally::default()
+            });
+            if tally.failed > 0 {
+                fault(part, SweepError::Some(tally.failed));
+            }
+            tally
+        };
+        let deliveries = tallied("deliveries", self.republish(before).await);
+        let submissions = tallied("submissions", self.restart(before).await);
+        let steps = tallied("steps", self.reassign(before).await);
+        let mut note = |part: &str, outcome: Result<usize, SweepError>, count: &mut usize| {
+            *count = tallied(part, outcome.map(Tally::of)).done;
+        };
+        (summary.republished, summary.restarted, summary.paused) =
+            (deliveries.done, submissions.done, submissions.still);
+        (summary.reassigned, summary.overdue) = (steps.done, steps.still);
         note("resumptions", self.resume(before).await, &mut summary.resumed);
-        let restarts = self.restart(before).await;
-        summary.paused = restarts.as_ref().map_or(0, |restarts| restarts.paused);
-        note("submissions", restarts.map(|restarts| restarts.restarted), &mut summary.restarted);
-        let reassignments = self.reassign(before).await;
-        summary.overdue = reassignments.as_ref().map_or(0, |reassignments| reassignments.overdue);
-        note("steps", reassignments.map(|reassignments| reassignments.reassigned), &mut summary.reassigned);
         note("receipts", self.requeue(before).await, &mut summary.requeued);
         note("reports", self.ask_for_reports(before).await, &mut summary.asked);
         note("mails", self.nudge(before).await, &mut summary.nudged);
@@ -226,9 +245,9 @@ impl Sweeper {
         );
         Metrics::new()
             .count("Sweeps", 1)
-            .count("EventsRepublished", summary.republished)
+            .count("EventsRepublished", deliveries.done + deliveries.failed)
             .count("ExecutionsResumed", summary.resumed)
-            .count("ApprovalsStandingStill", summary.restarted + summary.paused)
+            .count("ApprovalsStandingStill", submissions.done + submissions.failed + submissions.still)
             .count("StepsReassigned", summary.reassigned)
             .count("StepsOverdue", summary.overdue)
             .count("ReceiptsRequeued", summary.requeued)

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use slipstream_common::{
     keys::{self, Index, Open},
+    metrics::Metrics,
     records::ReceiptRecord,
     store::{add_receipt_failure, receipt_cause},
     table::{Condition, IndexQuery, StoreError, Transaction, text},
@@ -77,7 +78,9 @@ impl Sweeper {
         let reason = FailureReason::ReadingUnavailable;
         add_receipt_failure(&mut transaction, record, reason, condition, &cause)?;
         tracing::error!(receipt.id = %record.state.id, "a receipt could not be read for a day and is given up");
-        self.unless_changed(transaction).await
+        self.unless_changed(transaction).await?;
+        Metrics::new().count("ReceiptsFailed", 1).by("Reason", reason).emit();
+        Ok(())
     }
 
     async fn forget(&self, record: &ReceiptRecord) -> Result<(), SweepError> {

@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use slipstream_common::{
     outbox,
-    replays::{LONGEST_GIVEN_NAME, LONGEST_NAME, RESEND, resumed_name},
+    replays::{LONGEST_GIVEN_NAME, LONGEST_NAME, RESEND, may_be_given, resumed_name},
 };
 use slipstream_events::EventType;
 
@@ -123,11 +123,11 @@ impl Replay {
             return Err(Failure::usage(format!("--resend has mails sent again: say so by --rule {MAILS}")));
         }
         let Some(name) = &start.name else { return Ok(()) };
-        if name.ends_with(RESEND) {
-            return Err(Failure::usage(format!("--name: leave out {RESEND}; --resend puts it there")));
-        }
-        if start.resend && name.len() > LONGEST_GIVEN_NAME {
-            return Err(Failure::usage(format!("--name: at most {LONGEST_GIVEN_NAME} characters with --resend")));
+        if !may_be_given(name) {
+            return Err(Failure::usage(format!(
+                "--name: at most {LONGEST_GIVEN_NAME} characters, and neither {RESEND} nor a number after a dot at its end: \
+                 these are added by --resend and by resuming"
+            )));
         }
         check_name(name)
     }
@@ -263,9 +263,10 @@ async fn archive(stack: &Stack, client: &Client) -> Outcome<String> {
 async fn begin(out: &Out, stack: &Stack, client: &Client, plan: &Plan, detach: bool) -> Outcome {
     check_name(&plan.name)?;
     request(client, plan)?.send().await.map_err(|error| match error.as_service_error() {
-        Some(StartReplayError::ResourceAlreadyExistsException(_)) => {
-            Failure::refused(format!("there was a replay {} before: give another --name", plan.name))
-        }
+        Some(StartReplayError::ResourceAlreadyExistsException(_)) => Failure::refused(format!(
+            "there was a replay {} before: give another --name, or resume that one",
+            plan.name
+        )),
         _ => Failure::of("the replay is not started", error),
     })?;
     out.note(&format!("{} replays {} to {}", plan.name, time::second(plan.from), time::second(plan.to)));
@@ -435,7 +436,7 @@ async fn resume(out: &Out, stack: &Stack, client: &Client, name: &str, detach: b
     let from = instant(old.event_start_time()).ok_or_else(|| missing("the beginning"))?;
     let destination = old.destination().ok_or_else(|| missing("the destination"))?;
     let plan = Plan {
-        name: resumed_name(name, Timestamp::now()),
+        name: resumed_name(name),
         description: format!("slip-ops: goes on with {name}"),
         archive: old.event_source_arn().ok_or_else(|| missing("the archive"))?.to_owned(),
         bus: destination.arn().to_owned(),
@@ -624,7 +625,7 @@ mod tests {
         assert_eq!((&body["EventStartTime"], &body["EventEndTime"]), (&json!(1_772_359_620), &json!(1_772_409_600)));
         assert_eq!(body["Destination"], json!({ "Arn": "arn:bus", "FilterArns": ["arn:rule"] }));
         assert_eq!(body["EventSourceArn"], "arn:archive");
-        assert!(body["ReplayName"].as_str().unwrap().starts_with("slipstream-1-resumed-"), "{body}");
+        assert_eq!(body["ReplayName"], "slipstream-1.2");
     }
 
     #[test]
@@ -659,11 +660,6 @@ mod tests {
         assert_eq!(resumed_from(from, Some(at("2026-03-02T10:07:59.5Z"))), at("2026-03-02T10:07:00Z"));
         assert_eq!(resumed_from(from, Some(at("2026-03-01T00:00:45Z"))), from, "but not before it began");
         assert_eq!(resumed_from(from, None), from);
-        let now = at("2026-04-01T12:00:00Z");
-        let name = resumed_name("slipstream-20260401T000000Z", now);
-        assert_eq!(name, "slipstream-20260401T000000Z-resumed-20260401T120000Z");
-        assert_eq!(resumed_name(&name, now), name, "a name does not grow");
-        assert!(check_name(&resumed_name(&"x".repeat(64), now)).is_ok());
     }
 
     #[test]
@@ -675,7 +671,7 @@ mod tests {
             &["--resend", "--type", "ExpenseApproved"],
             &["--rule", "notifications", "--name", "slipstream-again.resend"],
             &["--resend", "--rule", "notifications", "--name", "slipstream-again.resend"],
-            &["--resend", "--rule", "notifications", "--name", "slipstream-with-a-name-that-is-too-long"],
+            &["--rule", "notifications", "--name", "slipstream-again.2"],
         ] {
             assert_eq!(given(wrong).unwrap_err().exit, Exit::Usage, "{wrong:?}");
         }

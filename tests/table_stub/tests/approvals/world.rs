@@ -144,7 +144,8 @@ impl Functions {
     /// Has steps ask whoever is responsible by now, as a sweep does.
     pub async fn reassign(&self) -> Said {
         match self.0.sweeper.reassign(Timestamp::now()).await {
-            Ok(done) => Said { status: 200, body: done.reassigned.to_string() },
+            Ok(tally) if tally.failed == 0 => Said { status: 200, body: tally.done.to_string() },
+            Ok(tally) => Said { status: 0, body: format!("{} failed", tally.failed) },
             Err(error) => Said { status: 0, body: error.to_string() },
         }
     }
