@@ -35,7 +35,7 @@ async fn live(employee: &Session, manager: &Session, number: usize) -> Result<()
     let details = json!({
         "merchant": format!("Merchant {}", number % 7), "date": format!("2026-0{}-12", number % 4 + 1),
         "category": category, "amount": { "minor_units": amount, "currency": if kind == 1 { "EUR" } else { currency } },
-        "paid_by": if number % 4 == 0 { "company_card" } else { "out_of_pocket" }, "note": format!("Number {number}"),
+        "paid_by": if number.is_multiple_of(4) { "company_card" } else { "out_of_pocket" }, "note": format!("Number {number}"),
     });
     let answer = employee.post("/expenses", &json!({ "details": details })).await?.expect(201)?;
     let id = answer["id"].as_str().context("an expense has an id")?;
