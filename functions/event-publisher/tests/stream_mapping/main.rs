@@ -29,7 +29,7 @@ const fn readings(turn: usize) -> [Reading; 2] {
 fn mappings(turn: usize, least: u32) -> [Mapping; 2] {
     let few = least + u32::try_from(turn / 3 % 2).unwrap();
     readings(turn).map(Mapping::of_template).map(|mapping| {
-        let max_retries = if turn.is_multiple_of(16) { mapping.max_retries } else { few };
+        let max_retries = if turn.is_multiple_of(64) { mapping.max_retries } else { few };
         Mapping { max_retries, ..mapping }
     })
 }
