@@ -67,6 +67,18 @@ pub fn problems(details: &ExpenseDetails) -> Vec<FieldProblem> {
     found
 }
 
+/// Leaves out what was said with an earlier amount and cannot belong to the new one: the tax, the original amount.
+pub fn leave_out_of_old_amount(details: &mut ExpenseDetails, tax: bool, original_amount: bool) {
+    let Some(amount) = details.amount else { return };
+    if tax {
+        details.tax = details.tax.filter(|tax| tax_problem(*tax, amount).is_none());
+    }
+    if original_amount {
+        details.original_amount =
+            details.original_amount.filter(|original| original_problem(*original, amount).is_none());
+    }
+}
+
 /// Whether two amounts are a payment and a refund.
 const fn opposed(one: Money, other: Money) -> bool {
     one.minor_units.signum() * other.minor_units.signum() < 0

@@ -38,7 +38,7 @@ impl Unit {
 #[derive(Debug, Default)]
 #[must_use = "nothing is told before `emit`"]
 pub struct Metrics {
-    values: Vec<(&'static str, Unit, f64)>,
+    values: Vec<(&'static str, Unit, Value)>,
     by: Option<(&'static str, String)>,
 }
 
@@ -50,18 +50,17 @@ impl Metrics {
 
     /// So many things that happened.
     pub fn count(self, name: &'static str, count: usize) -> Self {
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
-        self.with(name, Unit::Count, f64::from(count))
+        self.with(name, Unit::Count, count.into())
     }
 
     /// How long something took.
     pub fn seconds(self, name: &'static str, took: SignedDuration) -> Self {
-        self.with(name, Unit::Seconds, took.as_secs_f64())
+        self.with(name, Unit::Seconds, took.as_secs_f64().into())
     }
 
     /// A share, from 0 to 1.
     pub fn share(self, name: &'static str, share: f32) -> Self {
-        self.with(name, Unit::Percent, f64::from(share) * 100.0)
+        self.with(name, Unit::Percent, (f64::from(share) * 100.0).into())
     }
 
     /// Tells the values apart by this, too: in all, and of each. Its values must be few, since each is a metric of its
@@ -70,7 +69,7 @@ impl Metrics {
         Self { by: Some((dimension, value.to_string())), ..self }
     }
 
-    fn with(mut self, name: &'static str, unit: Unit, value: f64) -> Self {
+    fn with(mut self, name: &'static str, unit: Unit, value: Value) -> Self {
         self.values.push((name, unit, value));
         self
     }
@@ -98,7 +97,7 @@ impl Metrics {
             },
         });
         for (name, _, value) in &self.values {
-            line[*name] = json!(value);
+            line[*name] = value.clone();
         }
         if let Some((dimension, value)) = &self.by {
             line[*dimension] = json!(value);
@@ -129,7 +128,7 @@ mod tests {
         for metric in directive["Metrics"].as_array().unwrap() {
             assert!(line[metric["Name"].as_str().unwrap()].is_number());
         }
-        assert_eq!((&line["Calls"], &line["Waited"], &line["Confidence"]), (&json!(2.0), &json!(1.5), &json!(50.0)));
+        assert_eq!((&line["Calls"], &line["Waited"], &line["Confidence"]), (&json!(2), &json!(1.5), &json!(50.0)));
     }
 
     #[test]

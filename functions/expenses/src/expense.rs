@@ -453,6 +453,8 @@ fn version_of(cursor: &str) -> Result<u64, Problem> {
 fn merged(before: &ExpenseDetails, patch: Map<String, Value>) -> Result<ExpenseDetails, Problem> {
     let mut details = serde_json::to_value(before).map_err(|_| Problem::internal())?;
     let members = details.as_object_mut().ok_or_else(Problem::internal)?;
+    let of_old_amount = patch.contains_key("amount");
+    let is_said = ["tax", "original_amount"].map(|name| patch.contains_key(name));
     for (name, value) in patch {
         if value.is_null() {
             members.remove(&name);
@@ -460,7 +462,12 @@ fn merged(before: &ExpenseDetails, patch: Map<String, Value>) -> Result<ExpenseD
             members.insert(name, value);
         }
     }
-    from_value(details)
+    let mut details: ExpenseDetails = from_value(details)?;
+    if of_old_amount {
+        let [tax, original_amount] = is_said;
+        details::leave_out_of_old_amount(&mut details, !tax, !original_amount);
+    }
+    Ok(details)
 }
 
 #[cfg(test)]
@@ -479,6 +486,28 @@ mod tests {
 
     fn patch(text: &str) -> Map<String, Value> {
         serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn what_does_not_fit_a_new_amount_goes_with_the_old_one() {
+        let money = |minor_units, code: &str| Some(Money::new(minor_units, code.parse().unwrap()));
+        let before = ExpenseDetails {
+            amount: money(10_000, "EUR"),
+            tax: money(1_597, "EUR"),
+            original_amount: money(10_900, "USD"),
+            ..ExpenseDetails::default()
+        };
+        let after = |text: &str| {
+            let after = merged(&before, patch(text)).unwrap();
+            (after.tax.is_some(), after.original_amount.is_some())
+        };
+        assert_eq!(after(r#"{"amount": {"minor_units": 5000, "currency": "EUR"}}"#), (true, true), "it still fits");
+        assert_eq!(after(r#"{"amount": {"minor_units": 1000, "currency": "EUR"}}"#), (false, true));
+        assert_eq!(after(r#"{"amount": {"minor_units": 10900, "currency": "USD"}}"#), (false, false));
+        // What is said is held against the amount, and refused by its name.
+        let said =
+            r#"{"amount": {"minor_units": 1000, "currency": "EUR"}, "tax": {"minor_units": 1597, "currency": "EUR"}}"#;
+        assert_eq!(after(said), (true, true));
     }
 
     #[test]

@@ -145,13 +145,16 @@ impl Sweeper {
     async fn restart_one(&self, submission: SubmissionId, running: &HashSet<String>) -> Result<Found, SweepError> {
         let claim = self.store.claim(submission).await?;
         if let Some(claim) = &claim {
-            // The list may be behind.
-            if running.contains(&claim.execution) || self.executions.is_running(&claim.execution).await? {
+            if running.contains(&claim.execution) {
                 return Ok(Found::Running);
             }
             let now = Timestamp::now();
             if claim.restarted_at.is_some_and(|at| now < at + pause(self.grace, claim.restarts)) {
                 return Ok(Found::Paused);
+            }
+            // The list may be behind.
+            if self.executions.is_running(&claim.execution).await? {
+                return Ok(Found::Running);
             }
         }
         let input = self.input(submission).await?;
