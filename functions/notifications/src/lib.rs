@@ -114,7 +114,14 @@ impl Notifications {
     /// # Errors
     /// [`SettingsError`] names what is missing.
     pub fn from_env(sdk: &SdkConfig) -> Result<Self, SettingsError> {
-        let mut settings = Settings::new();
+        Self::new(sdk, Settings::new())
+    }
+
+    /// By these settings.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names what is missing.
+    pub fn new(sdk: &SdkConfig, mut settings: Settings) -> Result<Self, SettingsError> {
         let table = settings.text("TABLE_NAME");
         let notifications = Self {
             store: Store::new(Table::new(sdk, table)),

@@ -32,7 +32,8 @@ use slipstream_common::{
     table::{Condition, Item, StoreError, Table, Transaction, item, number},
 };
 use slipstream_events::{
-    Actor, BudgetLimit, BudgetState, BudgetThreshold, Category, Cause, Event, EventBody, ExpenseState, Money, Subject,
+    Actor, BudgetLimit, BudgetState, BudgetThreshold, Category, Cause, Event, EventBody, ExpenseId, ExpenseState,
+    Money, Subject,
 };
 use spend::{Applied, Contribution};
 use tracing::Instrument as _;
@@ -75,7 +76,14 @@ impl Projections {
     /// # Errors
     /// [`SettingsError`] names what is missing.
     pub fn from_env(sdk: &SdkConfig) -> Result<Self, SettingsError> {
-        let mut settings = Settings::new();
+        Self::new(sdk, Settings::new())
+    }
+
+    /// By these settings.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names what is missing.
+    pub fn new(sdk: &SdkConfig, mut settings: Settings) -> Result<Self, SettingsError> {
         let table = settings.text("PROJECTIONS_TABLE_NAME");
         let main = settings.text("TABLE_NAME");
         settings.finish(Self { table: Table::new(sdk, table), outbox: Store::new(Table::new(sdk, main)) })
@@ -94,8 +102,12 @@ impl Projections {
         let span = event_span(&event, replay.as_deref());
         async {
             if let Some(expense) = event.data.expense() {
-                if let Some(contribution) = self.apply(expense).await? {
-                    self.watch_expense(&contribution, &event).await?;
+                let applied = self.apply(expense).await?;
+                for contribution in applied.contribution.iter().chain(&applied.gone) {
+                    self.watch_expense(contribution, &event).await?;
+                }
+                if !applied.gone.is_empty() {
+                    self.forget_gone(expense.id, applied.version).await?;
                 }
             } else if let EventBody::BudgetChanged(data) = &event.data {
                 self.keep_budget(&data.budget).await?;
@@ -109,21 +121,19 @@ impl Projections {
         .await
     }
 
-    /// Replaces what the expense contributed, unless a later version has done so. Returns what stands in the sums now: a
-    /// delivery that died after the sums and before the thresholds comes again and looks at them then.
-    async fn apply(&self, expense: &ExpenseState) -> Result<Option<Contribution>, StoreError> {
+    /// Replaces what the expense contributed, unless a later version has done so. Returns what stands in the sums now, and
+    /// what does no more: a delivery that died after the sums and before the thresholds comes again and looks at them then.
+    async fn apply(&self, expense: &ExpenseState) -> Result<Applied, StoreError> {
         let key = spend::applied_key(expense.id);
         let contribution = Contribution::of(expense);
         let mut races = 0;
         loop {
-            let before: Option<Applied> = self.table.get(&key).await?;
-            if let Some(before) = &before
-                && before.version >= expense.version
-            {
-                return Ok(before.contribution.clone());
+            let mut before: Option<Applied> = self.table.get(&key).await?;
+            if let Some(before) = before.take_if(|before| before.version >= expense.version) {
+                return Ok(before);
             }
             let condition = before.as_ref().map_or_else(Condition::absent, |before| Condition::version(before.version));
-            let after = Applied { version: expense.version, contribution: contribution.clone() };
+            let after = Applied::after(before.as_ref(), expense.version, contribution.clone());
             let mut transaction = Transaction::default();
             transaction.put(&key, item(&after, [])?, Some(condition));
             let before = before.and_then(|before| before.contribution);
@@ -131,10 +141,21 @@ impl Projections {
                 change.add_to(&mut transaction);
             }
             match self.table.commit(transaction).await {
-                Ok(()) => return Ok(contribution),
+                Ok(()) => return Ok(after),
                 Err(StoreError::Condition(_)) if races < 8 => races += 1,
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// Records that the budgets of what an expense contributed no more at this version were looked at. A later version
+    /// has taken over what was not.
+    async fn forget_gone(&self, expense: ExpenseId, version: u64) -> Result<(), StoreError> {
+        let mut transaction = Transaction::default();
+        transaction.update(&spend::applied_key(expense), "REMOVE gone", Condition::version(version));
+        match self.table.commit(transaction).await {
+            Ok(()) | Err(StoreError::Condition(_)) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 

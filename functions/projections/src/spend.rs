@@ -43,6 +43,21 @@ pub struct Applied {
     /// What it contributed, if anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contribution: Option<Contribution>,
+    /// Refunds that earlier versions contributed. Without them more is used of their budgets, which are yet to be looked
+    /// at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<Contribution>,
+}
+
+impl Applied {
+    /// The next one, after `before`.
+    pub fn after(before: Option<&Self>, version: u64, contribution: Option<Contribution>) -> Self {
+        let looked_at = |gone: &Contribution| contribution.as_ref().is_some_and(|stays| stays.is_beside(gone));
+        let gone = before.into_iter().flat_map(|before| before.gone.iter().chain(&before.contribution));
+        let gone = gone.filter(|gone| gone.uses_budget() && gone.budgeted.minor_units < 0 && !looked_at(gone));
+        let gone = gone.cloned().collect();
+        Self { version, contribution, gone }
+    }
 }
 
 /// Where the applied version of an expense is kept.
@@ -77,11 +92,24 @@ impl Contribution {
         })
     }
 
+    /// Whether it counts against a budget.
+    const fn uses_budget(&self) -> bool {
+        match self.stage {
+            Stage::Submitted => false,
+            Stage::Approved | Stage::Reimbursed => true,
+        }
+    }
+
+    /// Whether whoever looks at the budgets of one looks at those of the other.
+    fn is_beside(&self, other: &Self) -> bool {
+        (self.category, self.date) == (other.category, other.date)
+    }
+
     fn parts(&self) -> Vec<Part> {
-        let (bucket, is_used) = match self.stage {
-            Stage::Submitted => (Bucket::Submitted, false),
-            Stage::Approved => (Bucket::Approved, true),
-            Stage::Reimbursed => (Bucket::Reimbursed, true),
+        let bucket = match self.stage {
+            Stage::Submitted => Bucket::Submitted,
+            Stage::Approved => Bucket::Approved,
+            Stage::Reimbursed => Bucket::Reimbursed,
         };
         let attribute = sums::attribute(bucket, self.paid_by);
         let spend = |whose| sums::spend_of(whose, self.date, self.category, self.amount.currency);
@@ -89,7 +117,7 @@ impl Contribution {
             (spend(Whose::Person(self.owner)), attribute, self.amount.minor_units),
             (spend(Whose::Company), attribute, self.amount.minor_units),
         ];
-        if is_used {
+        if self.uses_budget() {
             for period in [BudgetPeriod::Month, BudgetPeriod::Year] {
                 let key = sums::used_in(self.category, period, &period.of(self.date), self.budgeted.currency);
                 parts.push((key, sums::USED, self.budgeted.minor_units));
@@ -240,7 +268,7 @@ mod tests {
                     }
                 }
                 now.clone_from(&after);
-                let applied = Applied { version: expense.version, contribution: after };
+                let applied = Applied::after(before.as_ref(), expense.version, after);
                 self.applied.insert(expense.id.to_string(), applied);
             }
             if let (Some(contribution), Some(budget)) = (now, &self.budget)

@@ -1,7 +1,7 @@
-//! As much of DynamoDB's expressions as the functions behind the API write: comparisons, `attribute_exists`,
-//! `attribute_not_exists`, `begins_with` and `contains`, joined by `AND` and `OR`; `BETWEEN` in key conditions; `SET` and `REMOVE`.
+//! As much of DynamoDB's expressions as the functions write: comparisons, `attribute_exists`, `attribute_not_exists`,
+//! `begins_with` and `contains`, joined by `AND` and `OR`; `BETWEEN` in key conditions; `SET`, `REMOVE` and `ADD`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::Item;
 
@@ -21,20 +21,22 @@ impl<'a> Given<'a> {
         Self { names: &request["ExpressionAttributeNames"], values: &request["ExpressionAttributeValues"] }
     }
 
+    /// The name that one step of a path, such as `#lease`, stands for.
+    fn name(&self, step: &str) -> Result<String, Refusal> {
+        if !step.starts_with('#') {
+            let plain = step.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            return if plain { Ok(step.to_owned()) } else { Err(format!("`{step}` is no attribute")) };
+        }
+        self.names[step].as_str().map(str::to_owned).ok_or_else(|| format!("{step} is not defined"))
+    }
+
     /// The attribute's value in an item, by a path such as `#lease.#holder`.
     fn attribute<'i>(&self, item: Option<&'i Item>, path: &str) -> Result<Option<&'i Value>, Refusal> {
         let mut steps = path.split('.');
-        let name = |step: &str| -> Result<String, Refusal> {
-            if !step.starts_with('#') {
-                let plain = step.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-                return if plain { Ok(step.to_owned()) } else { Err(format!("`{step}` is no attribute")) };
-            }
-            self.names[step].as_str().map(str::to_owned).ok_or_else(|| format!("{step} is not defined"))
-        };
-        let first = name(steps.next().unwrap_or_default())?;
+        let first = self.name(steps.next().unwrap_or_default())?;
         let mut value = item.and_then(|item| item.get(&first));
         for step in steps {
-            let member = name(step)?;
+            let member = self.name(step)?;
             value = value.and_then(|value| value["M"].get(&member));
         }
         Ok(value)
@@ -134,32 +136,84 @@ fn term_holds(term: &str, given: Given<'_>, item: Option<&Item>) -> Result<bool,
     }
 }
 
-/// The item after `SET a = :a, b = :b REMOVE c, d`.
+/// The item after `SET a = :a, b = :b REMOVE c, d ADD e :e, f :f`, whose clauses come in any order, each at most once.
 ///
 /// # Errors
 /// What is not understood.
 pub fn updated(update: &str, given: Given<'_>, mut item: Item) -> Result<Item, Refusal> {
     let refuse = || format!("the stub does not know the update `{update}`");
-    let name = |path: &str| -> Result<String, Refusal> {
-        if !path.starts_with('#') {
-            return Ok(path.to_owned());
+    let mut changed = Vec::new();
+    for (clause, actions) in clauses(update).ok_or_else(refuse)? {
+        for action in actions.split(", ") {
+            let (path, value) = match clause {
+                "SET" => action.split_once(" = ").map(|(path, value)| (path, Some(value))).ok_or_else(refuse)?,
+                "ADD" => action.split_once(' ').map(|(path, value)| (path, Some(value))).ok_or_else(refuse)?,
+                _ => (action, None),
+            };
+            let name = given.name(path.trim())?;
+            if ["PK", "SK"].contains(&name.as_str()) {
+                return Err(format!("Cannot update attribute {name}. This attribute is part of the key"));
+            }
+            if changed.contains(&name) {
+                return Err(format!("Two document paths overlap with each other; both are {name}"));
+            }
+            let value = value.map(|value| given.value(value.trim())).transpose()?;
+            match value {
+                None => drop(item.remove(&name)),
+                Some(value) if clause == "SET" => drop(item.insert(name.clone(), value.clone())),
+                Some(value) => {
+                    let sum = sum(item.get(&name), value)?;
+                    item.insert(name.clone(), sum);
+                }
+            }
+            changed.push(name);
         }
-        given.names[path].as_str().map(str::to_owned).ok_or_else(|| format!("{path} is not defined"))
-    };
-    let (set, remove) = match update.split_once("REMOVE ") {
-        Some((set, remove)) => (set.trim(), remove),
-        None => (update, ""),
-    };
-    if !set.is_empty() {
-        for assignment in set.strip_prefix("SET ").ok_or_else(refuse)?.split(", ") {
-            let (path, placeholder) = assignment.split_once(" = ").ok_or_else(refuse)?;
-            item.insert(name(path.trim())?, given.value(placeholder.trim())?.clone());
-        }
-    }
-    for path in remove.split(", ").filter(|path| !path.is_empty()) {
-        item.remove(&name(path.trim())?);
     }
     Ok(item)
+}
+
+/// The clauses of an update, each with its keyword.
+fn clauses(update: &str) -> Option<Vec<(&'static str, String)>> {
+    let mut clauses: Vec<(&'static str, String)> = Vec::new();
+    for word in update.split_whitespace() {
+        if let Some(keyword) = ["SET", "REMOVE", "ADD"].into_iter().find(|keyword| *keyword == word) {
+            if clauses.iter().any(|(known, _)| *known == keyword) {
+                return None;
+            }
+            clauses.push((keyword, String::new()));
+        } else {
+            let (_, actions) = clauses.last_mut()?;
+            if !actions.is_empty() {
+                actions.push(' ');
+            }
+            actions.push_str(word);
+        }
+    }
+    let complete = !clauses.is_empty() && clauses.iter().all(|(_, actions)| !actions.is_empty());
+    complete.then_some(clauses)
+}
+
+/// What `ADD` makes of an attribute: a number is added to, and begins at zero; a set of texts is joined, and begins empty.
+/// Only whole numbers are understood.
+fn sum(before: Option<&Value>, value: &Value) -> Result<Value, Refusal> {
+    let wrong_type = || "An operand in the update expression has an incorrect data type".to_owned();
+    if let Some(members) = value["SS"].as_array() {
+        if members.is_empty() {
+            return Err("One or more parameter values were invalid: An string set  may not be empty".to_owned());
+        }
+        let mut joined = match before {
+            None => Vec::new(),
+            Some(before) => before["SS"].as_array().ok_or_else(wrong_type)?.clone(),
+        };
+        joined.extend(members.iter().filter(|member| !joined.contains(member)).cloned().collect::<Vec<_>>());
+        return Ok(json!({ "SS": joined }));
+    }
+    let number = |value: &Value| -> Result<i128, Refusal> {
+        let text = value["N"].as_str().ok_or_else(wrong_type)?;
+        text.parse().map_err(|_| format!("the stub adds whole numbers only, not {text}"))
+    };
+    let before = before.map_or(Ok(0), number)?;
+    Ok(json!({ "N": (before + number(value)?).to_string() }))
 }
 
 #[cfg(test)]
@@ -211,5 +265,38 @@ mod tests {
         let request = json!({"ExpressionAttributeNames": {"#a": "a"}, "ExpressionAttributeValues": {":x": {"S": "9"}}});
         let after = updated("SET #a = :x, c = :x REMOVE b", Given::of(&request), item).unwrap();
         assert_eq!(Value::Object(after), json!({"a": {"S": "9"}, "c": {"S": "9"}}));
+    }
+
+    #[test]
+    fn updates_add_to_numbers_and_sets() {
+        let item =
+            json!({"n": {"N": "-3"}, "set": {"SS": ["b", "a"]}, "text": {"S": "x"}}).as_object().unwrap().clone();
+        let request = json!({
+            "ExpressionAttributeNames": {"#n": "n", "#new": "new", "#set": "set", "#fresh": "fresh"},
+            "ExpressionAttributeValues": {":one": {"N": "1"}, ":more": {"SS": ["a", "c"]}, ":text": {"S": "x"}, ":none": {"SS": []}, ":half": {"N": "0.5"}},
+        });
+        let after = |update| updated(update, Given::of(&request), item.clone());
+        assert_eq!(
+            after("ADD #n :one, #new :one, #set :more, #fresh :more REMOVE text").map(Value::Object),
+            Ok(json!({
+                "n": {"N": "-2"}, "new": {"N": "1"}, "set": {"SS": ["b", "a", "c"]}, "fresh": {"SS": ["a", "c"]},
+            }))
+        );
+        for update in [
+            "ADD text :one",
+            "ADD #n :more",
+            "ADD #set :one",
+            "ADD #n :text",
+            "ADD #set :none",
+            "ADD #n :half",
+            "ADD #n :one, #n :one",
+            "ADD PK :one",
+            "ADD #n",
+            "ADD #n :one ADD #new :one",
+            "DELETE #set :more",
+            "",
+        ] {
+            assert!(after(update).is_err(), "{update}");
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! A DynamoDB table in memory that counts what it is asked.
 //!
 //! The emulator's paging and capacity figures mean nothing, and its speed is not ours. This stub speaks DynamoDB's JSON
-//! for the operations that the functions behind the API use, pages as DynamoDB does (by `Limit` and by 1 MB), and
-//! records every request: its index, its `Limit`, whether it was consistent, and its read units by DynamoDB's rules
+//! for the operations that the functions use, pages as DynamoDB does (by `Limit` and by 1 MB), and records every
+//! request: its index, its `Limit`, whether it was consistent, and its read units by DynamoDB's rules
 //! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>). What it does not
 //! know it refuses, so that a test cannot pass by accident.
 //!
@@ -10,8 +10,8 @@
 //!
 //! It knows nothing of Slipstream but the names of the keys: `PK`, `SK` and `GSI1PK` to `GSI4SK`.
 //!
-//! To test: `cargo test -p slipstream-table-stub`; its tests are those of the costs of requests (`costs`) and of the
-//! races of approvals (`approvals`), too.
+//! To test: `cargo test -p slipstream-table-stub`; its tests are those of the costs of requests (`costs`), of the races of
+//! approvals (`approvals`) and of the deliveries of events (`consumers`), too.
 
 mod expression;
 mod server;
