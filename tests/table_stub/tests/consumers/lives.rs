@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp, civil::Date};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 use slipstream_domain::{
     expense::{Command, Decision, apply, decide},
-    split::{self, Part},
+    split::{self, Part, Plan},
 };
 use slipstream_events::{
     Actor, BudgetEvent, BudgetLimit, BudgetPeriod, BudgetState, Category, Cause, Conversion, Currency, Drafted, Event,
@@ -26,6 +26,16 @@ pub struct Story {
     pub steady: bool,
     /// Whether everything is about one budget in one month, so that much happens to it.
     narrow: bool,
+}
+
+/// What may happen next to an expense.
+#[derive(Clone)]
+enum Turn {
+    Command(Command),
+    /// It is split; the other parts begin.
+    Split(Box<Plan>),
+    /// Its split is taken back; the other parts go.
+    Undo,
 }
 
 /// Tells a story.
@@ -140,15 +150,20 @@ impl<'a> Teller<'a> {
             return self.draft();
         };
         let state = self.expenses[at].clone();
-        let commands = self.commands(&state);
-        let Some(command) = commands.choose(self.random) else { return };
-        match command {
-            Command::SplitUp(_) => self.split(at),
-            Command::UndoSplit => self.undo_split(at),
-            command => self.happen(Some(at), command.clone()),
+        match self.turns(&state).choose(self.random).cloned() {
+            Some(Turn::Command(command)) => self.happen(Some(at), command),
+            Some(Turn::Split(plan)) => {
+                self.happen(Some(at), Command::SplitUp(Box::new(plan.first)));
+                for other in plan.others {
+                    self.happen(None, Command::Draft(Box::new(other)));
+                }
+            }
+            Some(Turn::Undo) => self.undo_split(at),
+            None => {}
         }
     }
 
+    /// As [`refund_taken_back`].
     fn take_back_a_refund(&mut self) {
         let (submission, step, by) = (1, 1, APPROVER.parse().unwrap());
         for (at, minor_units) in [-500, 1000].into_iter().enumerate() {
@@ -164,69 +179,57 @@ impl<'a> Teller<'a> {
     }
 
     /// What may happen to an expense; what happens often is there more than once.
-    fn commands(&mut self, state: &ExpenseState) -> Vec<Command> {
+    fn turns(&mut self, state: &ExpenseState) -> Vec<Turn> {
         let submission = state.submission;
-        let approver: PersonId = APPROVER.parse().unwrap();
-        let decision =
-            |decision, more_to_ask| Command::Decide { submission, step: 1, by: approver, decision, more_to_ask };
-        let approve = || decision(Decision::Approve { comment: None }, false);
-        let reopen = Command::Reopen { submission, step: 1, disowned_by: approver, policy_version: 0 };
-        let submit = || Command::Submit { policy_version: 0, findings: Vec::new(), converted: None };
-        match state.status {
+        let by: PersonId = APPROVER.parse().unwrap();
+        let decide = |decision, more_to_ask| Command::Decide { submission, step: 1, by, decision, more_to_ask };
+        let approve = |more_to_ask| decide(Decision::Approve { comment: None }, more_to_ask);
+        let reopen = Command::Reopen { submission, step: 1, disowned_by: by, policy_version: 0 };
+        let mut turns = Vec::new();
+        let commands = match state.status {
             ExpenseStatus::Draft | ExpenseStatus::ChangesRequested => {
-                let mut edited = self.details();
+                let mut details = self.details();
                 if state.split.is_some() {
-                    edited.amount = state.details.amount;
+                    details.amount = state.details.amount;
                 }
-                let converted = self.conversion(state);
-                let convert = Command::Submit { policy_version: 0, findings: Vec::new(), converted };
-                let mut commands = vec![submit(), convert.clone(), convert, Command::Edit { details: edited }];
                 match &state.split {
-                    Some(split) if split.of == state.id => commands.push(Command::UndoSplit),
+                    Some(split) if split.of == state.id => turns.push(Turn::Undo),
                     Some(_) => {}
                     None => {
-                        let (before, after) = (state.details.clone(), state.details.clone());
-                        let split = split::plan(state, self.halves(state), None).map(|plan| plan.first.split);
-                        let up =
-                            |split| Command::SplitUp(Box::new(slipstream_events::SplitUp { before, after, split }));
-                        commands.extend(split.ok().map(up));
-                        commands.push(Command::Delete);
+                        turns.extend(
+                            split::plan(state, self.halves(state), None).ok().map(|plan| Turn::Split(Box::new(plan))),
+                        );
+                        turns.push(Turn::Command(Command::Delete));
                     }
                 }
-                if !self.story.steady && state.status == ExpenseStatus::ChangesRequested {
-                    commands.push(reopen);
-                }
-                commands
+                let submit = |converted| Command::Submit { policy_version: 0, findings: Vec::new(), converted };
+                let converted = self.conversion(state);
+                vec![submit(None), submit(converted.clone()), submit(converted), Command::Edit { details }]
             }
-            ExpenseStatus::Submitted => {
-                let due_at = self.cause().at;
-                vec![
-                    Command::RequestApproval { submission, step: 1, approver, due_at },
-                    Command::RemindApprover { submission, step: 1, approver },
-                    Command::AutoApprove { submission, policy_version: 0 },
-                    approve(),
-                    approve(),
-                    approve(),
-                    decision(Decision::Approve { comment: None }, true),
-                    decision(Decision::Reject { reason: "no".to_owned() }, false),
-                    decision(Decision::RequestChanges { comment: "more".to_owned() }, false),
-                    Command::Withdraw,
-                    Command::Expire { submission, step: 1 },
-                ]
+            ExpenseStatus::Submitted => vec![
+                Command::RequestApproval { submission, step: 1, approver: by, due_at: self.cause().at },
+                Command::RemindApprover { submission, step: 1, approver: by },
+                Command::AutoApprove { submission, policy_version: 0 },
+                approve(true),
+                approve(false),
+                approve(false),
+                approve(false),
+                decide(Decision::Reject { reason: "no".to_owned() }, false),
+                decide(Decision::RequestChanges { comment: "more".to_owned() }, false),
+                Command::Withdraw,
+                Command::Expire { submission, step: 1 },
+            ],
+            ExpenseStatus::Approved if state.details.paid_by == PaidBy::OutOfPocket => {
+                vec![Command::Reimburse { by, reference: None }]
             }
-            ExpenseStatus::Approved => {
-                let mut commands = Vec::new();
-                if state.details.paid_by == PaidBy::OutOfPocket {
-                    commands.push(Command::Reimburse { by: approver, reference: None });
-                }
-                if !self.story.steady {
-                    commands.push(reopen);
-                }
-                commands
-            }
-            ExpenseStatus::Rejected if !self.story.steady => vec![reopen],
-            ExpenseStatus::Rejected | ExpenseStatus::Reimbursed | ExpenseStatus::Deleted => Vec::new(),
+            _ => Vec::new(),
+        };
+        turns.extend(commands.into_iter().map(Turn::Command));
+        let decided = [ExpenseStatus::Approved, ExpenseStatus::Rejected, ExpenseStatus::ChangesRequested];
+        if !self.story.steady && decided.contains(&state.status) {
+            turns.push(Turn::Command(reopen));
         }
+        turns
     }
 
     /// What the amount is in the company's currency, where that is another and the rate is known.
@@ -254,16 +257,6 @@ impl<'a> Teller<'a> {
             paid_by: None,
         };
         vec![part(half), Part { category: Some(self.category()), ..part(whole.minor_units - half) }]
-    }
-
-    fn split(&mut self, at: usize) {
-        let state = self.expenses[at].clone();
-        let parts = self.halves(&state);
-        let Ok(plan) = split::plan(&state, parts, None) else { return };
-        self.happen(Some(at), Command::SplitUp(Box::new(plan.first)));
-        for other in plan.others {
-            self.happen(None, Command::Draft(Box::new(other)));
-        }
     }
 
     /// The other parts go, if they still may.

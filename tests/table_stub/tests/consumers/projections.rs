@@ -12,7 +12,7 @@ use slipstream_table_stub::{Item, Stub, TABLE};
 use crate::{
     gate::{Gate, LINES},
     lives::{Story, refund_taken_back},
-    queue::{Invocation, Queue, Tally, body, shuffled},
+    queue::{Invocation, Queue, Tally, each_once, shuffled},
     seeds::go_through,
     services::Services,
 };
@@ -39,24 +39,30 @@ impl Stage {
         Box::pin(async move { self.lines[line].handle(batch).await.unwrap() })
     }
 
-    /// The table as deliveries leave it.
-    async fn table(&self, deliver: impl AsyncFnOnce() -> Tally) -> (Vec<Item>, Tally) {
+    /// A queue, and an empty table to begin with.
+    fn queue(&self) -> Queue<'_> {
         self.gate.begin(Services::on(Stub::detached()));
-        let tally = deliver().await;
-        (self.gate.with(|services| services.table.items()), tally)
+        Queue::new(&self.gate, |line, batch, id| self.begin(line, batch, id))
     }
 
+    fn items(&self) -> Vec<Item> {
+        self.gate.with(|services| services.table.items())
+    }
+
+    /// The table as one delivery of each event in order leaves it.
     async fn in_order(&self, events: &[Event]) -> Vec<Item> {
-        let queue = Queue::new(&self.gate, |line, batch, id| self.begin(line, batch, id));
-        self.table(async || queue.in_order(events.iter().map(|event| body(event, None))).await).await.0
+        self.queue().in_order(each_once(events, None)).await;
+        self.items()
     }
 
     async fn shuffled(&self, story: &Story, seed: u64) -> (Vec<Item>, Tally) {
         let mut random = StdRng::seed_from_u64(seed);
-        let bodies = shuffled(&story.events, &mut random);
+        let replays = [None, None, None, Some("again")];
+        let bodies = shuffled(&story.events, &replays, &replays, &mut random);
         let faults = if random.random_bool(0.5) { random.random_range(1..=2) } else { 0 };
-        let queue = Queue::new(&self.gate, |line, batch, id| self.begin(line, batch, id));
-        self.table(async || queue.deliver(bodies, &mut random, faults).await).await
+        let mut queue = self.queue();
+        queue.deliver(bodies, &mut random, faults).await;
+        (self.items(), queue.tally)
     }
 }
 

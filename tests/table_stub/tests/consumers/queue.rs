@@ -71,7 +71,7 @@ impl AddAssign for Tally {
 }
 
 /// The body of the message that a rule makes of an event, of a replay if it has a name.
-pub fn body(event: &Event, replay: Option<&str>) -> String {
+fn body(event: &Event, replay: Option<&str>) -> String {
     let mut bus = json!({
         "version": "0", "id": "b", "source": "slipstream", "detail-type": event.metadata.event_type, "detail": event,
     });
@@ -81,18 +81,24 @@ pub fn body(event: &Event, replay: Option<&str>) -> String {
     bus.to_string()
 }
 
+/// The messages of events in the order in which they happened, by a replay if it has a name.
+pub fn each_once(events: &[Event], replay: Option<&str>) -> Vec<String> {
+    events.iter().map(|event| body(event, replay)).collect()
+}
+
 /// How often something is delivered; once more often than five times.
 fn times(random: &mut StdRng) -> usize {
     *[1, 1, 1, 1, 2, 2, 2, 3, 3, 4, 5].choose(random).unwrap()
 }
 
-/// Each of the events one to five times, some of them by a replay, in any order.
-pub fn shuffled(events: &[Event], random: &mut StdRng) -> Vec<String> {
+/// Messages of each of the events, one to five, in any order. The first of an event is by one of the `first` replays, or
+/// by none; the others are by one of the `others`.
+pub fn shuffled(events: &[Event], first: &[Option<&str>], others: &[Option<&str>], random: &mut StdRng) -> Vec<String> {
     let mut bodies = Vec::new();
     for event in events {
-        for _ in 0..times(random) {
-            let replay = random.random_bool(0.2).then_some("again");
-            bodies.push(body(event, replay));
+        bodies.push(body(event, *first.choose(random).unwrap()));
+        for _ in 1..times(random) {
+            bodies.push(body(event, *others.choose(random).unwrap()));
         }
     }
     bodies.shuffle(random);
@@ -100,22 +106,25 @@ pub fn shuffled(events: &[Event], random: &mut StdRng) -> Vec<String> {
 }
 
 /// The queue, and who takes from it.
-pub struct Queue<'a, F> {
+pub struct Queue<'a> {
     gate: &'a Gate,
     /// Begins an invocation on a line with a batch.
-    begin: F,
+    begin: Box<Begin<'a>>,
     ready: Vec<Message>,
     /// What comes again once its visibility timeout is over.
     hidden: Vec<Message>,
     running: [Option<Running<'a>>; LINES],
     messages: u64,
-    tally: Tally,
+    pub tally: Tally,
 }
 
-impl<'a, F: Fn(usize, Value, String) -> Invocation<'a>> Queue<'a, F> {
-    pub fn new(gate: &'a Gate, begin: F) -> Self {
+/// Begins an invocation: on which line, with which batch, by which name.
+type Begin<'a> = dyn Fn(usize, Value, String) -> Invocation<'a> + 'a;
+
+impl<'a> Queue<'a> {
+    pub fn new(gate: &'a Gate, begin: impl Fn(usize, Value, String) -> Invocation<'a> + 'a) -> Self {
         let (ready, hidden, running) = Default::default();
-        Self { gate, begin, ready, hidden, running, messages: 0, tally: Tally::default() }
+        Self { gate, begin: Box::new(begin), ready, hidden, running, messages: 0, tally: Tally::default() }
     }
 
     fn message(&mut self, body: String) -> Message {
@@ -124,8 +133,7 @@ impl<'a, F: Fn(usize, Value, String) -> Invocation<'a>> Queue<'a, F> {
     }
 
     /// Delivers messages one by one, in this order and each once, and what is sent on the way at the end.
-    pub async fn in_order(mut self, bodies: impl IntoIterator<Item = String>) -> Tally {
-        let mut bodies: Vec<String> = bodies.into_iter().collect();
+    pub async fn in_order(&mut self, mut bodies: Vec<String>) {
         while !bodies.is_empty() {
             for body in bodies {
                 let message = self.message(body);
@@ -137,13 +145,12 @@ impl<'a, F: Fn(usize, Value, String) -> Invocation<'a>> Queue<'a, F> {
             }
             bodies = self.gate.with(|services| std::mem::take(&mut services.sent));
         }
-        self.tally
     }
 
     /// Delivers messages in any order, what is sent on the way among them, to up to [`LINES`] invocations at once whose
     /// calls go through in any order, until there is nothing left. Up to `faults` times an invocation dies at a call, or
     /// its call is not answered.
-    pub async fn deliver(mut self, bodies: Vec<String>, random: &mut StdRng, mut faults: u32) -> Tally {
+    pub async fn deliver(&mut self, bodies: Vec<String>, random: &mut StdRng, mut faults: u32) {
         self.ready = bodies.into_iter().map(|body| self.message(body)).collect();
         loop {
             for body in self.gate.with(|services| std::mem::take(&mut services.sent)) {
@@ -180,7 +187,7 @@ impl<'a, F: Fn(usize, Value, String) -> Invocation<'a>> Queue<'a, F> {
                 }
             } else {
                 self.tally.calls = self.gate.with(|services| services.calls);
-                return self.tally;
+                return;
             }
         }
     }
