@@ -106,6 +106,14 @@ impl Gate {
         std::mem::replace(&mut inside.services, services)
     }
 
+    /// Whether the call on a line leads to something. To die before a read is to die before what comes next: nobody sees
+    /// a read.
+    pub fn writes(&self, line: usize) -> bool {
+        let reads =
+            |call: &Call| [".GetItem", ".BatchGetItem", ".Query"].iter().any(|read| call.target.ends_with(read));
+        self.inside().waiting[line].as_ref().is_some_and(|call| !reads(call))
+    }
+
     /// Lets the call on a line meet its fate.
     pub fn let_through(&self, line: usize, fate: Fate) {
         let mut inside = self.inside();

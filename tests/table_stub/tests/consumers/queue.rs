@@ -172,7 +172,7 @@ impl<'a> Queue<'a> {
                 self.start(free[0], batch).await;
             } else if !busy.is_empty() {
                 let line = busy[random.random_range(0..busy.len())];
-                let fault = faults > 0 && random.random_bool(0.05);
+                let fault = faults > 0 && self.gate.writes(line) && random.random_bool(0.1);
                 let fate = match fault {
                     false => Fate::Answered,
                     true if random.random_bool(0.5) => Fate::AnswerLost,
