@@ -11,9 +11,9 @@ use std::{
     time::Instant,
 };
 
-/// How many seeds there are unless `SLIPSTREAM_SEEDS` says otherwise. Nine tenths of the time go into the SDK, which is
+/// How many seeds there are unless `SLIPSTREAM_SEEDS` says otherwise. Four fifths of the time go into the SDK, which is
 /// not optimised here.
-const SEEDS: u64 = 1000;
+const SEEDS: u64 = 300;
 
 fn number(name: &str) -> Option<u64> {
     env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number, not `{text}`")))
