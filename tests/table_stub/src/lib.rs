@@ -14,6 +14,7 @@
 //! approvals (`approvals`) and of the deliveries of events (`consumers`), too.
 
 mod expression;
+pub mod gate;
 mod server;
 mod size;
 mod table;

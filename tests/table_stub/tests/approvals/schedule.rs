@@ -11,22 +11,11 @@
 //! that it depends on. The moment that it would have led to is known all the same, by the other way round, so that orders
 //! are counted over the whole graph of moments.
 
-use std::{
-    collections::HashMap,
-    fmt::Debug,
-    future::poll_fn,
-    pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::Poll,
-};
+use std::{collections::HashMap, fmt::Debug, pin::Pin};
 
-use aws_smithy_runtime_api::client::{
-    http::{HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn},
-    orchestrator::{HttpRequest, HttpResponse},
-    result::ConnectorError,
-};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
+use slipstream_table_stub::gate;
 
 use crate::services::{Answer, Services, digest};
 
@@ -35,151 +24,104 @@ pub const ACTORS: usize = 3;
 /// The line of whoever is not scheduled: its calls go through at once.
 pub const OPEN: usize = ACTORS;
 
-/// A call that waits to be let through.
+/// What the actors call, and what they were answered.
 #[derive(Debug)]
-struct Call {
-    target: String,
-    body: Vec<u8>,
-    answer: oneshot::Sender<(u16, Value)>,
-}
-
-#[derive(Debug)]
-struct Inside {
+struct Stage {
     services: Services,
-    waiting: [Option<Call>; ACTORS],
     /// What each actor was answered so far.
     answered: [u64; ACTORS + 1],
     /// What is another text in what an actor sees: for a clock that is ahead.
     lens: [Option<(String, String)>; ACTORS + 1],
 }
 
-/// Where calls wait.
-#[derive(Debug, Clone)]
-pub struct Gate(Arc<Mutex<Inside>>);
-
-/// How an actor's calls come to the gate.
-#[derive(Debug, Clone)]
-struct Line {
-    gate: Gate,
-    actor: usize,
-}
-
-fn response(status: u16, document: &Value) -> HttpResponse {
-    let mut response = HttpResponse::new(status.try_into().unwrap(), document.to_string().into());
-    response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
-    response
-}
-
-impl HttpConnector for Line {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let target = request.headers().get("x-amz-target").unwrap_or_default().to_owned();
-        let body = request.body().bytes().unwrap_or_default().to_vec();
-        let mut inside = self.gate.inside();
-        if self.actor == OPEN {
-            let (status, document) = inside.carry_out(OPEN, &target, &body);
-            return HttpConnectorFuture::ready(Ok(response(status, &document)));
-        }
-        let (answer, answered) = oneshot::channel();
-        inside.waiting[self.actor] = Some(Call { target, body, answer });
-        HttpConnectorFuture::new(async move {
-            let (status, document) = answered.await.map_err(|gone| ConnectorError::io(gone.into()))?;
-            Ok(response(status, &document))
-        })
-    }
-}
-
-impl Inside {
-    fn carry_out(&mut self, actor: usize, target: &str, body: &[u8]) -> (u16, Value) {
+impl gate::Reachable for Stage {
+    fn carry_out(&mut self, actor: usize, target: &str, body: &[u8]) -> gate::Answer {
         let caller = digest((actor, self.answered[actor], target));
         let Answer { status, document, meaning } = self.services.call(caller, target, body);
         self.answered[actor] = digest((caller, meaning));
         match &self.lens[actor] {
-            None => (status, document),
-            Some((from, to)) => (status, serde_json::from_str(&document.to_string().replace(from, to)).unwrap()),
+            None => gate::Answer::json(status, &document),
+            Some((from, to)) => {
+                let seen = serde_json::from_str(&document.to_string().replace(from, to)).unwrap();
+                gate::Answer::json(status, &seen)
+            }
         }
     }
 }
 
+/// Where calls wait, each on the line of its actor.
+#[derive(Debug, Clone)]
+pub struct Gate(gate::Gate<Stage, ACTORS>);
+
 impl Gate {
     pub fn new() -> Self {
-        Self(Arc::new(Mutex::new(Inside {
-            services: Services::new(),
-            waiting: Default::default(),
-            answered: Default::default(),
-            lens: Default::default(),
-        })))
-    }
-
-    fn inside(&self) -> MutexGuard<'_, Inside> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let (services, answered, lens) = (Services::new(), Default::default(), Default::default());
+        Self(gate::Gate::before(Stage { services, answered, lens }))
     }
 
     /// The HTTP client of an actor.
     pub fn client(&self, actor: usize) -> SharedHttpClient {
-        let line = SharedHttpConnector::new(Line { gate: self.clone(), actor });
-        http_client_fn(move |_, _| line.clone())
+        self.0.client(actor)
     }
 
     /// Does something with the services as they are.
     pub fn with<T>(&self, what: impl FnOnce(&mut Services) -> T) -> T {
-        what(&mut self.inside().services)
+        self.0.with(|stage| what(&mut stage.services))
     }
 
     /// Has an actor see another text instead of one.
     pub fn lens(&self, actor: usize, from: &str, to: &str) {
-        self.inside().lens[actor] = Some((from.to_owned(), to.to_owned()));
+        self.0.with(|stage| stage.lens[actor] = Some((from.to_owned(), to.to_owned())));
     }
 
     fn begin(&self, services: Services) {
-        let mut inside = self.inside();
-        inside.services = services;
-        inside.waiting = Default::default();
-        inside.answered = Default::default();
-    }
-
-    fn is_waiting(&self, actor: usize) -> bool {
-        self.inside().waiting[actor].is_some()
+        let lens = self.0.with(|stage| std::mem::take(&mut stage.lens));
+        self.0.begin(Stage { services, answered: Default::default(), lens });
     }
 
     fn may_conflict(&self, actor: usize) -> bool {
-        self.inside().waiting[actor].as_ref().is_some_and(|call| call.target.ends_with(".TransactWriteItems"))
+        let inside = self.0.inside();
+        inside.waiting[actor].as_ref().is_some_and(|call| call.target.ends_with(".TransactWriteItems"))
     }
 
     fn let_through(&self, actor: usize) {
-        let mut inside = self.inside();
+        use gate::Reachable as _;
+
+        let mut inside = self.0.inside();
         let Some(call) = inside.waiting[actor].take() else { return };
-        let answer = inside.carry_out(actor, &call.target, &call.body);
-        // Whoever was stopped waits for no answer.
-        let _ = call.answer.send(answer);
+        let answer = inside.reachable.carry_out(actor, &call.target, &call.body);
+        call.answer(answer);
     }
 
     /// Another transaction, of somebody else, is at the same items: nothing is written.
     fn conflict(&self, actor: usize) {
-        let mut inside = self.inside();
+        let mut inside = self.0.inside();
         let Some(call) = inside.waiting[actor].take() else { return };
-        inside.answered[actor] = digest((inside.answered[actor], "conflict"));
+        let answered = &mut inside.reachable.answered[actor];
+        *answered = digest((*answered, "conflict"));
         let request: Value = serde_json::from_slice(&call.body).unwrap();
         let writes = request["TransactItems"].as_array().unwrap().len();
         let code = |at: usize| json!({ "Code": if at == 0 { "TransactionConflict" } else { "None" } });
         let reasons: Vec<_> = (0..writes).map(code).collect();
         let kind = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
         let document = json!({ "__type": kind, "Message": "cancelled", "CancellationReasons": reasons });
-        let _ = call.answer.send((400, document));
+        call.answer(gate::Answer::json(400, &document));
     }
 
     fn footprint(&self, actor: usize) -> Footprint {
-        self.inside().waiting[actor].as_ref().map(|call| Footprint::of(&call.target, &call.body)).unwrap_or_default()
+        let inside = self.0.inside();
+        inside.waiting[actor].as_ref().map(|call| Footprint::of(&call.target, &call.body)).unwrap_or_default()
     }
 
     fn stop(&self, actor: usize) {
-        let mut inside = self.inside();
+        let mut inside = self.0.inside();
         inside.waiting[actor] = None;
-        inside.answered[actor] = digest((inside.answered[actor], "stopped"));
+        let answered = &mut inside.reachable.answered[actor];
+        *answered = digest((*answered, "stopped"));
     }
 
     fn moment(&self, done: &[bool], faults: u32) -> u64 {
-        let inside = self.inside();
-        digest((inside.services.moment(), inside.answered, done, faults))
+        self.0.with(|stage| digest((stage.services.moment(), stage.answered, done, faults)))
     }
 }
 
@@ -411,12 +353,7 @@ fn choices(gate: &Gate, done: &[bool], faults: Faults, used: u32) -> Vec<Choice>
 /// Until the actor stands at a call or is done.
 async fn settle<T>(gate: &Gate, actor: usize, actors: &mut [Option<Actor<T>>], outcomes: &mut [Option<T>]) {
     let Some(working) = &mut actors[actor] else { return };
-    let outcome = poll_fn(|context| match working.as_mut().poll(context) {
-        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-        Poll::Pending if gate.is_waiting(actor) => Poll::Ready(None),
-        Poll::Pending => Poll::Pending,
-    });
-    if let Some(outcome) = outcome.await {
+    if let Some(outcome) = gate.0.settle(actor, working).await {
         outcomes[actor] = Some(outcome);
         actors[actor] = None;
     }

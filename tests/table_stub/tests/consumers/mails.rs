@@ -63,7 +63,7 @@ struct Round {
 
 impl Stage {
     fn new() -> Self {
-        let gate = Gate::new();
+        let gate = Gate::before(Services::on(Stub::detached()));
         let on = |line| Notifications::new(&Stub::sdk_by(gate.client(line)), Settings::of(SETTINGS)).unwrap();
         let lines = (0..LINES).map(on).collect();
         Self { lines, founder: Founder::new(&gate), gate }

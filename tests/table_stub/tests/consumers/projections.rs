@@ -28,7 +28,7 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
-        let gate = Gate::new();
+        let gate = Gate::before(Services::on(Stub::detached()));
         let settings = || Settings::of([("TABLE_NAME", TABLE), ("PROJECTIONS_TABLE_NAME", TABLE)]);
         let on = |line| Projections::new(&Stub::sdk_by(gate.client(line)), settings()).unwrap();
         let lines = (0..LINES).map(on).collect();

@@ -17,7 +17,7 @@ use slipstream_common::queue::BatchResponse;
 use slipstream_events::Event;
 
 use crate::{
-    gate::{Fate, Gate, LINES},
+    gate::{self, Fate, Gate, LINES},
     services::Services,
 };
 
@@ -172,7 +172,7 @@ impl<'a> Queue<'a> {
                 self.start(free[0], batch).await;
             } else if !busy.is_empty() {
                 let line = busy[random.random_range(0..busy.len())];
-                let fault = faults > 0 && self.gate.writes(line) && random.random_bool(0.1);
+                let fault = faults > 0 && gate::writes(self.gate, line) && random.random_bool(0.1);
                 let fate = match fault {
                     false => Fate::Answered,
                     true if random.random_bool(0.5) => Fate::AnswerLost,
@@ -211,7 +211,7 @@ impl<'a> Queue<'a> {
     }
 
     async fn go_on(&mut self, line: usize, fate: Fate) {
-        self.gate.let_through(line, fate);
+        gate::let_through(self.gate, line, fate);
         self.settle(line).await;
     }
 
@@ -229,7 +229,7 @@ impl<'a> Queue<'a> {
     fn die(&mut self, line: usize, fate: Fate) {
         let Some(Running { batch, work }) = self.running[line].take() else { return };
         drop(work);
-        self.gate.let_through(line, fate);
+        gate::let_through(self.gate, line, fate);
         self.hidden.extend(batch);
     }
 

@@ -3,25 +3,11 @@
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use mail_parser::MessageParser;
 use serde_json::{Value, json};
-use slipstream_table_stub::Stub;
+use slipstream_table_stub::{Stub, gate::Answer};
 
-/// What a call is answered.
-#[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub media_type: &'static str,
-    pub body: String,
-}
-
-impl Answer {
-    pub fn json(status: u16, document: &Value) -> Self {
-        Self { status, media_type: "application/x-amz-json-1.0", body: document.to_string() }
-    }
-
-    /// That of a service that is not well.
-    pub fn unavailable() -> Self {
-        Self::json(503, &json!({}))
-    }
+/// The answer of a service that is not well.
+pub fn unavailable() -> Answer {
+    Answer::json(503, &json!({}))
 }
 
 /// A mail that was sent.
