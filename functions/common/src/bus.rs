@@ -11,8 +11,8 @@ use crate::records::EventRecord;
 
 /// The most entries in a request.
 const MAX_ENTRIES: usize = 10;
-/// The most bytes in a request.
-const MAX_BYTES: usize = 256 * 1024;
+/// The most bytes in a request: AWS's page on [`size`] says less than 256 KB.
+const MAX_BYTES: usize = 256 * 1024 - 1;
 /// How often refused entries are sent again before they are given back.
 const MAX_ATTEMPTS: u32 = 5;
 

@@ -15,8 +15,8 @@ use tokio::{sync::Notify, time::sleep};
 
 use crate::mapping::{BEGIN, Mapping, Outcome, event_of, sequence_number};
 
-/// The most bytes in a call, as the function keeps it.
-pub const MAX_BYTES: usize = 256 * 1024;
+/// The most bytes in a call: AWS takes less than 256 KB.
+pub const MAX_BYTES: usize = 256 * 1024 - 1;
 /// How often an entry is sent in an invocation before it is reported.
 pub const ATTEMPTS: u32 = 5;
 
