@@ -213,6 +213,7 @@ impl Sweeper {
             tally
         };
         let deliveries = tallied("deliveries", self.republish(before).await);
+        let resumptions = tallied("resumptions", self.resume(before).await.map(Tally::of));
         let submissions = tallied("submissions", self.restart(before).await);
         let steps = tallied("steps", self.reassign(before).await);
         let mut note = |part: &str, outcome: Result<usize, SweepError>, count: &mut usize| {
@@ -220,8 +221,7 @@ impl Sweeper {
         };
         (summary.republished, summary.restarted, summary.paused) =
             (deliveries.done, submissions.done, submissions.still);
-        (summary.reassigned, summary.overdue) = (steps.done, steps.still);
-        note("resumptions", self.resume(before).await, &mut summary.resumed);
+        (summary.resumed, summary.reassigned, summary.overdue) = (resumptions.done, steps.done, steps.still);
         note("receipts", self.requeue(before).await, &mut summary.requeued);
         note("reports", self.ask_for_reports(before).await, &mut summary.asked);
         note("mails", self.nudge(before).await, &mut summary.nudged);

@@ -78,8 +78,12 @@ impl Sweeper {
         let reason = FailureReason::ReadingUnavailable;
         add_receipt_failure(&mut transaction, record, reason, condition, &cause)?;
         tracing::error!(receipt.id = %record.state.id, "a receipt could not be read for a day and is given up");
-        self.unless_changed(transaction).await?;
-        Metrics::new().count("ReceiptsFailed", 1).by("Reason", reason).emit();
+        match self.store.table.commit(transaction).await {
+            Ok(()) => Metrics::new().count("ReceiptsFailed", 1).by("Reason", reason).emit(),
+            // Something else was faster.
+            Err(StoreError::Condition(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
         Ok(())
     }
 
