@@ -29,6 +29,7 @@ pub struct Operator {
 }
 
 /// How a command ended.
+#[derive(Debug)]
 struct Run {
     code: Option<i32>,
     stdout: String,
@@ -170,6 +171,10 @@ pub async fn dead_letters_are_seen_redriven_and_discarded(world: &Deployment) ->
     let reason = "a test's canary";
     let gone = operator.json(&["dlq", "discard", "projections", &ids[1], "--reason", reason]).await?;
     ensure!(gone["done"][0]["outcome"].as_str().is_some_and(|text| text.contains("discarded/projections/")), "{gone}");
+    let key = gone["done"][0]["outcome"].as_str().and_then(|text| text.split(" as ").nth(1)).context("a key")?;
+    let bucket = world.output("SetAsideBucketName")?;
+    let deleted = world.as_operator()?.cli(&["s3api", "delete-object", "--bucket", bucket, "--key", key]).await;
+    ensure!(deleted.is_err_and(|error| error.to_string().contains("AccessDenied")), "what is discarded stays");
     let kept = operator.json(&["dlq", "discarded"]).await?;
     let kept = kept.as_array().context("a list")?.iter().find(|note| note["id"] == *ids[1]).cloned();
     let kept = kept.context("what is discarded is kept")?;
@@ -412,6 +417,8 @@ pub async fn what_was_not_delivered_is_degraded_and_published_again(world: &Depl
     wait::until("the event to be seen", DEADLINE, delivered).await?;
     // A sweep first, so that the mark is there; then the evidence of delivery is lost.
     sweep(world).await?;
+    let right_after = operator.run(&["--json", "health"]).await?;
+    ensure!(matches!(right_after.code, Some(0 | 7)), "health right after a sweep: {right_after:?}");
     let key = json!({ "PK": {"S": seen}, "SK": {"S": "0000000001"} }).to_string();
     let projections = world.output("ProjectionsTableName")?;
     world.aws(&["dynamodb", "delete-item", "--table-name", projections, "--key", &key]).await?;
@@ -451,6 +458,32 @@ pub async fn what_was_not_delivered_is_degraded_and_published_again(world: &Depl
     let refused = operator.run(&["dlq", "redrive", "sweeper", "--all"]).await?;
     refused.refused(5, "Discard it")?;
     operator.json(&["dlq", "discard", "sweeper", "--all", "--reason", "the test's own"]).await?;
+    ensure!(check(name).await?["state"] == "ok", "and it is gone");
+
+    // What somebody wrote among the events by hand is told of, and holds nobody up.
+    let name = "events that cannot be read";
+    ensure!(check(name).await?["state"] == "ok", "every event can be read");
+    let now = jiff::Timestamp::now();
+    let (pk, table) = (format!("EXPENSE#{}", uuid::Uuid::new_v4()), world.output("TableName")?);
+    let key = json!({ "PK": {"S": pk}, "SK": {"S": "EVENT#0000000001"} }).to_string();
+    let mut no_event: Value = serde_json::from_str(&key)?;
+    no_event["GSI4PK"] = json!({"S": format!("DAY#{}", now.strftime("%Y-%m-%d"))});
+    no_event["GSI4SK"] = json!({"S": now.strftime("%Y-%m-%dT%H:%M:%S.000000Z").to_string()});
+    no_event["detail"] = json!({"N": "1"});
+    world.aws(&["dynamodb", "put-item", "--table-name", table, "--item", &no_event.to_string()]).await?;
+    let bad = check(name).await?;
+    ensure!(bad["state"] == "degraded" && bad["detail"].as_str().is_some_and(|text| text.contains(&pk)), "{bad}");
+    let noted = operator.run(&["republish", "--from", from, "--to", "now", "--dry-run"]).await?;
+    ensure!(noted.code == Some(0) && noted.stderr.contains(&pk), "{noted:?}");
+    // The grace is a second.
+    wait::until("a sweep that comes past it", DEADLINE, async || {
+        sweep(world).await?;
+        let mark = item(world, "ProjectionsTableName", "SWEEP", "DELIVERY").await?;
+        let until: Option<jiff::Timestamp> = mark.and_then(|mark| mark["delivered_until"].as_str()?.parse().ok());
+        Ok(until.filter(|until| *until > now))
+    })
+    .await?;
+    world.aws(&["dynamodb", "delete-item", "--table-name", table, "--key", &key]).await?;
     ensure!(check(name).await?["state"] == "ok", "and it is gone");
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What goes wrong, with its exit code and the remedy.
 
-use aws_sdk_sqs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use slipstream_common::table::StoreError;
 
 /// How the program ends. The numbers are a contract with scripts.
@@ -68,11 +68,17 @@ impl Failure {
     {
         let code = error.code().unwrap_or_default().to_owned();
         let said = error.message().map(ToOwned::to_owned);
-        let text = said.unwrap_or_else(|| DisplayErrorContext(error).to_string());
+        let text = said.unwrap_or_else(|| causes(&error));
         let (exit, remedy) = of_code(&code);
         let code = if code.is_empty() { String::new() } else { format!(" ({code})") };
         Self::new(exit, format!("{what}: {text}{code}{remedy}"))
     }
+}
+
+/// An error and what it came of, without what a program would want to know of it.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    let all = std::iter::successors(Some(error), |error| error.source());
+    all.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// What an error code of AWS means for the exit code, and the remedy.

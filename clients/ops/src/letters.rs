@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::{operation::get_object::GetObjectError, primitives::ByteStream};
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -341,7 +342,8 @@ fn of_bus(body: &Value) -> Option<EventRecord> {
         detail: serde_json::to_string(detail).ok()?,
         occurred_at: detail.pointer("/metadata/occurred_at")?.as_str()?.parse().ok()?,
     };
-    record.event().ok().map(|_| record)
+    let event = record.event().ok()?;
+    (event.metadata.event_type.as_str() == record.detail_type).then_some(record)
 }
 
 /// Publishes events.
@@ -414,31 +416,42 @@ impl Bucket {
         Ok(all)
     }
 
-    /// What an object says.
-    ///
-    /// # Errors
-    /// When it is not there or no JSON.
-    pub(crate) async fn read(&self, key: &str) -> Outcome<Value> {
-        let what = format!("{key} cannot be read");
-        let object = self.client.get_object().bucket(&self.name).key(key).send().await;
-        let object = object.map_err(|error| match error.as_service_error() {
-            Some(fault) if fault.is_no_such_key() => {
-                Failure::not_found(format!("there is no {key} in the set-aside bucket"))
-            }
-            _ => Failure::of(&what, error),
-        })?;
-        let bytes = object.body.collect().await.map_err(|error| Failure::failed(format!("{what}: {error}")))?;
-        serde_json::from_slice(&bytes.into_bytes()).map_err(|error| Failure::failed(format!("{what}: {error}")))
-    }
-
-    /// Writes an object.
+    /// What an object says ([`content`]), if it is there: somebody else may just have dealt with it.
     ///
     /// # Errors
     /// What S3 says.
+    pub(crate) async fn find(&self, key: &str) -> Outcome<Option<Value>> {
+        let what = format!("{key} cannot be read");
+        let object = match self.client.get_object().bucket(&self.name).key(key).send().await {
+            Ok(object) => object,
+            Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => return Ok(None),
+            Err(error) => return Err(Failure::of(&what, error)),
+        };
+        let bytes = object.body.collect().await.map_err(|error| Failure::failed(format!("{what}: {error}")))?;
+        Ok(Some(content(&bytes.into_bytes())))
+    }
+
+    /// What an object says ([`content`]).
+    ///
+    /// # Errors
+    /// When it is not there, or what S3 says.
+    pub(crate) async fn read(&self, key: &str) -> Outcome<Value> {
+        let missing = || Failure::not_found(format!("there is no {key} in the set-aside bucket"));
+        self.find(key).await?.ok_or_else(missing)
+    }
+
+    /// Writes a new object.
+    ///
+    /// # Errors
+    /// What S3 says, also if there is one already.
     pub(crate) async fn write(&self, key: &str, content: &Value) -> Outcome {
         let body = ByteStream::from(content.to_string().into_bytes());
         let put = self.client.put_object().bucket(&self.name).key(key).content_type("application/json").body(body);
-        put.send().await.map(|_| ()).map_err(|error| Failure::of(&format!("{key} cannot be written"), error))
+        put.if_none_match("*")
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| Failure::of(&format!("{key} cannot be written"), error))
     }
 
     /// Takes an object away; the bucket keeps the version for a day.
@@ -449,6 +462,14 @@ impl Bucket {
         let deleted = self.client.delete_object().bucket(&self.name).key(key).send().await;
         deleted.map(|_| ()).map_err(|error| Failure::of(&format!("{key} is still in the set-aside bucket"), error))
     }
+}
+
+/// What an object's bytes say: JSON, or whatever they are as a text, or in base64.
+fn content(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).unwrap_or_else(|_| match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => json!({ "base64": BASE64_STANDARD.encode(bytes) }),
+    })
 }
 
 /// The events in a set-aside object: a record by itself, or a batch that the stream gave up
@@ -478,12 +499,13 @@ pub(crate) fn set_aside_reason(content: &Value) -> String {
     }
 }
 
-/// Keeps what is discarded, with the reason, before it is gone.
+/// Keeps what is discarded, with the reason, before it is gone. Nothing is written over: who discards it again, for example
+/// after dying before it was gone, adds another.
 ///
 /// # Errors
 /// What S3 says.
 pub(crate) async fn record_discard(bucket: &Bucket, note: &Discard<'_>) -> Outcome<String> {
-    let key = format!("{DISCARDED}{}/{}.json", note.queue, note.id.replace('/', "-"));
+    let key = format!("{DISCARDED}{}/{}/{}.json", note.queue, note.id.replace('/', "-"), note.at);
     let content = serde_json::to_value(note).map_err(|error| Failure::failed(error.to_string()))?;
     bucket.write(&key, &content).await?;
     Ok(key)
@@ -614,6 +636,9 @@ mod tests {
         assert_eq!(record.occurred_at, record.event().unwrap().metadata.occurred_at);
         assert_eq!(of_bus(&json!({ "detail-type": "ExpenseApproved", "detail": { "canary": 1 } })), None);
         assert_eq!(of_bus(&json!({ "requestContext": {} })), None);
+        let mut disguised = on_bus();
+        disguised["detail-type"] = json!("PersonChanged");
+        assert_eq!(of_bus(&disguised), None);
     }
 
     #[test]
@@ -623,6 +648,16 @@ mod tests {
         assert_eq!(choose(&["abc", "x-3"]).unwrap(), ["abc-1", "x-3"]);
         assert!(choose(&["ab"]).unwrap_err().message.contains("more than one"));
         assert!(choose(&["abc", "y"]).unwrap_err().message.contains("no message y"));
+    }
+
+    #[test]
+    fn whatever_was_set_aside_can_be_seen_and_kept() {
+        assert_eq!(content(b"{\"a\": 1}"), json!({"a": 1}));
+        assert_eq!(content(b"not json"), json!("not json"));
+        assert_eq!(content(b"\xff\x00"), json!({"base64": "/wA="}));
+        for strange in [json!("not json"), json!(7), json!([]), json!({"payload": 1})] {
+            assert!(set_aside_events(&strange).is_err(), "{strange}");
+        }
     }
 
     #[test]

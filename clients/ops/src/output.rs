@@ -40,7 +40,7 @@ impl Out {
 
     /// An answer: for programs as it is, for people as `text` says.
     pub(crate) fn answer(&self, value: &impl Serialize, text: impl FnOnce() -> String) {
-        let text = if self.json { serde_json::to_string(value).unwrap_or_default() } else { text() };
+        let text = if self.json { escaped(value) } else { steadied(&text()) };
         if !text.is_empty() {
             // Whoever closed the pipe has seen enough; what is being done is done all the same.
             let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end_matches('\n'));
@@ -61,16 +61,49 @@ impl Out {
 
     /// The text in its colour.
     pub(crate) fn paint(&self, tone: Tone, text: &str) -> String {
-        let code = match tone {
-            _ if !self.colours => return text.to_owned(),
-            Tone::Plain => return text.to_owned(),
-            Tone::Faint => "2",
-            Tone::Good => "32",
-            Tone::Warning => "33",
-            Tone::Bad => "31",
-        };
-        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        match tone.code() {
+            Some(code) if self.colours => format!("{code}{text}{UNPAINTED}"),
+            _ => text.to_owned(),
+        }
     }
+}
+
+impl Tone {
+    /// What begins its colour in a terminal.
+    const fn code(self) -> Option<&'static str> {
+        match self {
+            Self::Plain => None,
+            Self::Faint => Some("\u{1b}[2m"),
+            Self::Good => Some("\u{1b}[32m"),
+            Self::Warning => Some("\u{1b}[33m"),
+            Self::Bad => Some("\u{1b}[31m"),
+        }
+    }
+}
+
+/// What ends a colour.
+const UNPAINTED: &str = "\u{1b}[0m";
+
+/// JSON without characters that would steer a terminal: strings alone can have any, and JSON can escape them.
+fn escaped(value: &impl Serialize) -> String {
+    let text = serde_json::to_string(value).unwrap_or_default();
+    let escape = |c: char| if is_steering(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    text.chars().map(escape).collect()
+}
+
+/// Lines without what would steer the terminal, but for colours.
+fn steadied(text: &str) -> String {
+    let tones = [Tone::Faint, Tone::Good, Tone::Warning, Tone::Bad];
+    let codes: Vec<&str> = tones.into_iter().filter_map(Tone::code).chain([UNPAINTED]).collect();
+    let mut steady = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let code = codes.iter().find(|code| rest.starts_with(**code));
+        let (kept, next) = rest.split_at(code.map_or(c.len_utf8(), |code| code.len()));
+        steady.push_str(if code.is_none() && c != '\n' && is_steering(c) { " " } else { kept });
+        rest = next;
+    }
+    steady
 }
 
 /// Text from elsewhere, on one line and without what would steer the terminal.
@@ -136,6 +169,11 @@ mod tests {
         table.row(Tone::Plain, ["a\u{1b}[2Jb".into(), "12".into()]);
         let plain = table.render(&Out { json: false, colours: false });
         assert_eq!(plain, "QUEUE          COUNT\nnotifications  2\na [2Jb         12");
+        let answer = steadied("\u{1b}[31mred\u{1b}[0m\n\u{1b}]0;title\u{7}\u{202e}x");
+        assert_eq!(answer, "\u{1b}[31mred\u{1b}[0m\n ]0;title  x");
+        let json = escaped(&["\u{1b}\u{9b}\u{202e}ä"]);
+        assert_eq!(json, r#"["\u001b\u009b\u202eä"]"#);
+        assert_eq!(serde_json::from_str::<Vec<String>>(&json).unwrap(), ["\u{1b}\u{9b}\u{202e}ä"]);
         let coloured = table.render(&Out { json: false, colours: true });
         assert!(coloured.contains("\u{1b}[31mnotifications  2\u{1b}[0m"), "{coloured}");
     }

@@ -6,7 +6,7 @@ use aws_config::SdkConfig;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use slipstream_common::{sdk, store::Store, table::Table};
 
-use crate::failure::{Exit, Failure, Outcome};
+use crate::failure::{Exit, Failure, Outcome, causes};
 
 /// A resource as CloudFormation lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,15 +48,18 @@ impl Stack {
                 return Failure::not_found(text);
             }
             if error.code().is_none() {
-                let text = aws_sdk_sqs::error::DisplayErrorContext(&error).to_string();
-                return of_no_answer(&text, &region);
+                return of_no_answer(&causes(&error), &region);
             }
             let failure = Failure::of(&format!("the stack {name} cannot be read"), error);
             match failure.exit {
                 // It covers its own stack alone, so that another name looks like this, too.
-                Exit::NotAllowed => {
-                    Failure { message: format!("{}\nIs --stack {name} right?", failure.message), ..failure }
-                }
+                Exit::NotAllowed => Failure {
+                    message: format!(
+                        "{}\nIs --stack {name} right, and {region} its region (AWS_REGION)?",
+                        failure.message
+                    ),
+                    ..failure
+                },
                 _ => failure,
             }
         })?;

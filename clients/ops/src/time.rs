@@ -2,11 +2,7 @@
 
 use std::str::FromStr;
 
-use jiff::{
-    SignedDuration, Timestamp,
-    civil::{Date, DateTime},
-    tz::TimeZone,
-};
+use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
 
 /// An instant as typed: `2026-03-12`, `2026-03-12T14:00`, `2026-03-12T14:00:05Z`, or so long ago: `90m`, `36h`, `7d`. All of it
 /// UTC unless it says otherwise, as everything that the system writes.
@@ -24,11 +20,9 @@ impl FromStr for Instant {
 impl Instant {
     fn parse(text: &str, now: Timestamp) -> Result<Self, String> {
         let utc = |at: DateTime| at.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp()).ok();
-        let civil = |text: &str| {
-            let date = text.parse::<Date>().ok().map(|date| date.at(0, 0, 0, 0));
-            // A date alone would be read as a date with a time, too.
-            if text.contains('T') || text.contains(' ') { text.parse::<DateTime>().ok() } else { date }
-        };
+        // The parser would pass over a zone's name, and that hour would be another.
+        let plain = |c: char| c.is_ascii_digit() || matches!(c, '-' | ':' | '.' | ' ' | 'T' | 't');
+        let civil = |text: &str| text.parse::<DateTime>().ok().filter(|_| text.chars().all(plain));
         text.parse::<Timestamp>()
             .ok()
             .or_else(|| civil(text).and_then(utc))
@@ -101,11 +95,14 @@ mod tests {
         assert_eq!(read("2026-03-01"), "2026-03-01T00:00:00Z");
         assert_eq!(read("2026-03-01T14:30"), "2026-03-01T14:30:00Z");
         assert_eq!(read("2026-03-01 14:30:05"), "2026-03-01T14:30:05Z");
+        assert_eq!(read("2026-03-01t14:30"), "2026-03-01T14:30:00Z");
         assert_eq!(read("2026-03-01T14:30:05+01:00"), "2026-03-01T13:30:05Z");
         assert_eq!(read("90m"), "2026-03-12T10:30:00Z");
         assert_eq!(read("2d"), "2026-03-10T12:00:00Z");
         assert_eq!(read("now"), "2026-03-12T12:00:00Z");
-        for wrong in ["", "yesterday", "12", "m", "2026-02-30", "-3h", "99999999d", "ä"] {
+        for wrong in
+            ["2026-03-01T14:30[Europe/Berlin]", "", "yesterday", "12", "m", "2026-02-30", "-3h", "99999999d", "ä"]
+        {
             let error = Instant::parse(wrong, now).unwrap_err();
             assert!(error.contains("2026-03-12"), "{wrong}: {error}");
         }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::{
     keys::{self, Index, Key},
     records::EventRecord,
-    table::{IndexQuery, StoreError, Table},
+    table::{IndexQuery, Item, StoreError, Table},
 };
 
 /// How long `projections` remembers that it saw an event. Of what is older nobody can say whether it was delivered.
@@ -33,7 +33,8 @@ pub fn days(first: Date, last: Date) -> impl Iterator<Item = Date> {
     first.series(jiff::Span::new().days(1)).take_while(move |day| *day <= last)
 }
 
-/// Hands the events from `since` up to `before` over, page by page, oldest first. Eventually consistent.
+/// Hands the events from `since` up to `before` over, page by page, oldest first; none if that is no time at all.
+/// Eventually consistent. Gives the keys of items that are no events: they hold nobody else up, and are logged as errors.
 ///
 /// # Errors
 /// [`StoreError`], of the table or of `take`.
@@ -42,7 +43,12 @@ pub async fn events_between<E: From<StoreError>>(
     since: Timestamp,
     before: Timestamp,
     mut take: impl AsyncFnMut(Vec<EventRecord>) -> Result<(), E>,
-) -> Result<(), E> {
+) -> Result<Vec<Key>, E> {
+    let mut no_events = Vec::new();
+    // DynamoDB refuses a range whose end is before its beginning.
+    if since > before {
+        return Ok(no_events);
+    }
     for day in days(day_of(since), day_of(before)) {
         let query = IndexQuery {
             from: Some(keys::instant(since)),
@@ -51,15 +57,31 @@ pub async fn events_between<E: From<StoreError>>(
         };
         let mut start = None;
         loop {
-            let page = table.query::<EventRecord>(&query, start).await?;
-            take(page.items).await?;
+            let page = table.query_items(&query, start).await?;
+            let mut records = Vec::new();
+            for item in page.items {
+                let key = key_of(&item);
+                match serde_dynamo::from_item(item) {
+                    Ok(record) => records.push(record),
+                    Err(error) => {
+                        tracing::error!(key.pk, key.sk, %error, "an item among the events is none");
+                        no_events.push(key);
+                    }
+                }
+            }
+            take(records).await?;
             start = page.next;
             if start.is_none() {
                 break;
             }
         }
     }
-    Ok(())
+    Ok(no_events)
+}
+
+fn key_of(item: &Item) -> Key {
+    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+    Key { pk: text(keys::PK), sk: text(keys::SK) }
 }
 
 /// Those of the events that projections have not seen. What cannot be read is not among them: the publisher set it

@@ -1,6 +1,12 @@
 //! `cargo local`: the whole system on this machine. See the library for how.
 
-use std::{collections::HashSet, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    collections::HashSet,
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
@@ -88,6 +94,10 @@ async fn main() -> ExitCode {
         () = interruption() => Ok(ExitCode::from(130)),
     };
     result.unwrap_or_else(|error| {
+        // Whoever closed the pipe, `head` for example, has seen enough.
+        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+            return ExitCode::SUCCESS;
+        }
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
@@ -119,30 +129,31 @@ async fn interruption() {
 
 async fn up(up: Up) -> Result<()> {
     let mut world = World::start(Options { ports: up.ports, announce: true, ..Options::default() }).await?;
-    print_table(&world);
+    print_table(&mut io::stdout(), &world)?;
     println!("Each start is a fresh world: nothing is kept when it stops. Ctrl-C or `cargo local down` ends it.");
     world.watch().await
 }
 
-fn print_table(world: &Deployment) {
-    println!();
-    println!("  Start here       {}", world.front_url);
-    println!("  Mailbox          {}/mail", world.front_url);
-    println!("  API              {}", world.api_url);
-    println!("  AWS endpoint     {}", world.account.endpoint);
-    println!("  Receipt reader   {}", world.reader_url);
-    println!("  User pool client {}", world.outputs.get("UserPoolClientId").map_or("-", String::as_str));
-    println!("  Logs             {} and `cargo local logs`", world.run_dir.display());
-    println!();
+fn print_table(out: &mut impl Write, world: &Deployment) -> io::Result<()> {
+    writeln!(out)?;
+    writeln!(out, "  Start here       {}", world.front_url)?;
+    writeln!(out, "  Mailbox          {}/mail", world.front_url)?;
+    writeln!(out, "  API              {}", world.api_url)?;
+    writeln!(out, "  AWS endpoint     {}", world.account.endpoint)?;
+    writeln!(out, "  Receipt reader   {}", world.reader_url)?;
+    writeln!(out, "  User pool client {}", world.outputs.get("UserPoolClientId").map_or("-", String::as_str))?;
+    writeln!(out, "  Logs             {} and `cargo local logs`", world.run_dir.display())?;
+    writeln!(out)?;
     for person in &world.people {
-        println!("  {:<16} {}", person.role, person.email);
+        writeln!(out, "  {:<16} {}", person.role, person.email)?;
     }
-    println!("  {:<16} {}", "password", world.password);
-    println!();
+    writeln!(out, "  {:<16} {}", "password", world.password)?;
+    writeln!(out)?;
     if let Some(command) = sign_in_command(world) {
-        println!("  {command}");
-        println!();
+        writeln!(out, "  {command}")?;
+        writeln!(out)?;
     }
+    Ok(())
 }
 
 /// Where the root's variables differ from the operator's.
@@ -170,24 +181,25 @@ async fn find_running() -> Result<Deployment> {
 
 async fn status(json: bool) -> Result<()> {
     let world = find_running().await?;
+    let mut out = io::stdout().lock();
     if json {
-        println!("{}", serde_json::to_string_pretty(&world)?);
+        writeln!(out, "{}", serde_json::to_string_pretty(&world)?)?;
         return Ok(());
     }
-    print_table(&world);
-    println!("  To look after it as its operator, `cargo ops health` for example:");
+    print_table(&mut out, &world)?;
+    writeln!(out, "  To look after it as its operator, `cargo ops health` for example:")?;
     for (name, value) in world.as_operator()?.environment() {
-        println!("  export {name}={}", value.display());
+        writeln!(out, "  export {name}={}", value.display())?;
     }
-    println!();
-    println!("  To use the AWS CLI as the account's root, moreover:");
-    println!("  export PATH={}:$PATH", world.account.programs.display());
+    writeln!(out)?;
+    writeln!(out, "  To use the AWS CLI as the account's root, moreover:")?;
+    writeln!(out, "  export PATH={}:$PATH", world.account.programs.display())?;
     for (name, value) in root_key(&world) {
-        println!("  export {name}={value}");
+        writeln!(out, "  export {name}={value}")?;
     }
-    println!();
+    writeln!(out)?;
     for (name, value) in &world.outputs {
-        println!("  {name:<34} {value}");
+        writeln!(out, "  {name:<34} {value}")?;
     }
     Ok(())
 }
@@ -202,7 +214,7 @@ async fn logs(function: Option<&str>, once: bool) -> Result<()> {
     };
     for name in &chosen {
         for complaint in world.complaints(name) {
-            println!("{name}  {complaint}");
+            writeln!(io::stdout(), "{name}  {complaint}")?;
         }
     }
     let mut seen = HashSet::new();
@@ -217,7 +229,7 @@ async fn logs(function: Option<&str>, once: bool) -> Result<()> {
             // An invocation's lines come together when it ends, some of them after later ones of others.
             since = since.max(at - LATE_MILLISECONDS);
             if seen.insert((at, line.stream, line.message.clone())) {
-                println!("{name}  {}", line.message);
+                writeln!(io::stdout(), "{name}  {}", line.message)?;
             }
         }
         Ok(once.then_some(()))

@@ -9,12 +9,15 @@ use serde_json::{Value, json};
 
 use crate::{
     failure::{Exit, Failure, Outcome},
-    letters::{self, Bucket, Depth, Discard, Held, Letter, MOST_HELD, SET_ASIDE, SetAside},
+    letters::{self, Bucket, Depth, Discard, Held, Letter, MOST_HELD, Queue, SET_ASIDE, SetAside},
     logs,
     output::{Out, Table, Tone, count},
     stack::Stack,
     time,
 };
+
+/// How much of an id must be given.
+const SHORTEST_ID: usize = 4;
 
 /// What to do with dead letters.
 #[derive(Debug, Subcommand)]
@@ -76,9 +79,21 @@ impl Dlq {
             Self::Discard { reason, .. } if reason.trim().len() < 3 => {
                 Err(Failure::usage("--reason: say in a few words why it is not wanted"))
             }
-            _ => Ok(()),
+            Self::Redrive { ids, .. } | Self::Discard { ids, .. } => ids.iter().try_for_each(|id| long_enough(id)),
+            Self::Show { id: Some(id), .. } => long_enough(id),
+            Self::Show { id: None, .. } | Self::List { .. } | Self::Discarded => Ok(()),
         }
     }
+}
+
+/// Whether it is enough of an id: what a script left empty must not mean whatever is there.
+fn long_enough(id: &str) -> Outcome {
+    if id.chars().count() < SHORTEST_ID {
+        return Err(Failure::usage(format!(
+            "ID: `{id}` is too little of an id; give {SHORTEST_ID} characters or more"
+        )));
+    }
+    Ok(())
 }
 
 /// Runs one.
@@ -137,7 +152,7 @@ async fn list(out: &Out, stack: &Stack) -> Outcome {
     let waiting = bucket.waiting().await?;
     let oldest = waiting.first();
     let content = match oldest {
-        Some(oldest) => Some(bucket.read(&oldest.key).await?),
+        Some(oldest) => bucket.find(&oldest.key).await?,
         None => None,
     };
     summaries.push(Summary {
@@ -176,6 +191,9 @@ async fn reason(stack: &Stack, letter: &Letter) -> String {
     if let Some(reason) = letter.own_reason() {
         return reason;
     }
+    if letters::queue(stack, &letter.queue).is_ok_and(|queue| queue.work.is_none()) {
+        return "it could not be delivered, and nobody said why".to_owned();
+    }
     let groups = logs::groups(stack, Some(&letter.queue));
     let since = letter.sent_at - SignedDuration::from_mins(1);
     match logs::naming(stack, &groups, &BTreeSet::from([letter.id.clone()]), since).await {
@@ -196,8 +214,20 @@ struct Line {
     reason: String,
 }
 
+/// Fails where somebody else holds messages of the queue, which nobody sees meanwhile.
+fn nobody_holds(name: &str, in_flight: usize) -> Outcome {
+    if in_flight == 0 {
+        return Ok(());
+    }
+    let messages = count(in_flight, "message", "messages");
+    Err(Failure::refused(format!(
+        "{messages} of {name} are held by somebody else, or by a look that died; they are back within two minutes: look again"
+    )))
+}
+
 async fn list_messages(out: &Out, stack: &Stack, name: &str) -> Outcome {
     let queue = letters::queue(stack, name)?;
+    let in_flight = letters::depth(stack, name, &queue.url).await?.in_flight;
     let held = letters::hold(stack, &queue, MOST_HELD, |_| false).await?;
     let found = held.letters.clone();
     held.give_back().await;
@@ -214,7 +244,7 @@ async fn list_messages(out: &Out, stack: &Stack, name: &str) -> Outcome {
     let now = Timestamp::now();
     out.answer(&lines, || {
         if lines.is_empty() {
-            return format!("nothing waits in {name}");
+            return if in_flight == 0 { format!("nothing waits in {name}") } else { String::new() };
         }
         let mut table = Table::new(["ID", "AGE", "RECEIVED", "ABOUT", "REASON"]);
         for line in &lines {
@@ -224,15 +254,16 @@ async fn list_messages(out: &Out, stack: &Stack, name: &str) -> Outcome {
         }
         table.render(out)
     });
-    Ok(())
+    nobody_holds(name, in_flight)
 }
 
 async fn list_set_aside(out: &Out, stack: &Stack) -> Outcome {
     let bucket = Bucket::of(stack)?;
     let mut rows = Vec::new();
     for object in bucket.waiting().await? {
-        let reason = letters::set_aside_reason(&bucket.read(&object.key).await?);
-        rows.push((object, reason));
+        if let Some(content) = bucket.find(&object.key).await? {
+            rows.push((object, letters::set_aside_reason(&content)));
+        }
     }
     let now = Timestamp::now();
     let row = |(object, reason): &(SetAside, String)| json!({ "key": object.key, "at": object.at, "reason": reason });
@@ -251,6 +282,7 @@ async fn list_set_aside(out: &Out, stack: &Stack) -> Outcome {
 
 async fn show(out: &Out, stack: &Stack, name: &str, id: Option<&String>) -> Outcome {
     let queue = letters::queue(stack, name)?;
+    let in_flight = letters::depth(stack, name, &queue.url).await?.in_flight;
     let held = letters::hold(stack, &queue, MOST_HELD, |_| false).await?;
     let held = match id {
         Some(id) => held.choose(std::slice::from_ref(id)).await?,
@@ -258,7 +290,10 @@ async fn show(out: &Out, stack: &Stack, name: &str, id: Option<&String>) -> Outc
     };
     let letter = held.letters.first().cloned();
     held.give_back().await;
-    let letter = letter.ok_or_else(|| Failure::not_found(format!("nothing waits in {name}")))?;
+    let Some(letter) = letter else {
+        nobody_holds(name, in_flight)?;
+        return Err(Failure::not_found(format!("nothing waits in {name}")));
+    };
     let reason = reason(stack, &letter).await;
     let body = letter.json().unwrap_or_else(|| Value::String(letter.body.clone()));
     let shown = json!({
@@ -312,10 +347,9 @@ fn no_such_key(key: &str) -> String {
 }
 
 /// Takes the messages out that are to be dealt with: these, or all without any.
-async fn taken(stack: &Stack, name: &str, ids: &[String]) -> Outcome<Held> {
-    let queue = letters::queue(stack, name)?;
+async fn taken(stack: &Stack, queue: &Queue, ids: &[String]) -> Outcome<Held> {
     let wanted = ids.to_vec();
-    let held = letters::hold(stack, &queue, MOST_HELD, |letters| {
+    let held = letters::hold(stack, queue, MOST_HELD, |letters| {
         // A whole id is looked for until it is found; its beginning may be that of another one.
         let found = |id: &String| letters.iter().any(|letter| letter.id == *id);
         !wanted.is_empty() && wanted.iter().all(found)
@@ -356,9 +390,12 @@ async fn each(
     act: impl AsyncFn(&Held, &Letter) -> Outcome<String>,
 ) -> Outcome {
     let (mut done, mut failed) = (Vec::new(), Vec::new());
+    let queue = letters::queue(stack, name)?;
+    // Whoever asks for all must know of those that cannot be seen.
+    let unseen = if ids.is_empty() { letters::depth(stack, name, &queue.url).await?.in_flight } else { 0 };
     // All of them may be more than are held at once.
     loop {
-        let mut held = taken(stack, name, ids).await?;
+        let mut held = taken(stack, &queue, ids).await?;
         let batch = held.letters.len();
         let mut rest = Vec::new();
         for letter in std::mem::take(&mut held.letters) {
@@ -376,7 +413,9 @@ async fn each(
             break;
         }
     }
-    told(out, &done, &failed, &format!("nothing waits in {name}"))
+    let nothing = if unseen == 0 { format!("nothing waits in {name}") } else { String::new() };
+    told(out, &done, &failed, &nothing)?;
+    nobody_holds(name, unseen)
 }
 
 async fn redrive(out: &Out, stack: &Stack, name: &str, ids: &[String]) -> Outcome {
@@ -459,7 +498,10 @@ async fn discarded(out: &Out, stack: &Stack) -> Outcome {
     let bucket = Bucket::of(stack)?;
     let mut notes = Vec::new();
     for object in bucket.below(letters::DISCARDED).await? {
-        let mut note = bucket.read(&object.key).await?;
+        let Some(mut note) = bucket.find(&object.key).await? else { continue };
+        if !note.is_object() {
+            note = json!({ "content": note });
+        }
         note["key"] = object.key.into();
         notes.push(note);
     }
@@ -502,6 +544,15 @@ mod tests {
         let blank = parse(&["discard", "sweeper", "--all", "--reason", " "]).unwrap();
         assert!(blank.check().unwrap_err().message.starts_with("--reason"));
         assert!(parse(&["discard", "sweeper", "--all", "--reason", "seen"]).unwrap().check().is_ok());
+        for left_empty in [
+            &["redrive", "sweeper", ""][..],
+            &["discard", "sweeper", "3f2", "--reason", "seen"],
+            &["show", "sweeper", ""],
+        ] {
+            let refused = parse(left_empty).unwrap().check().unwrap_err();
+            assert!(refused.exit == Exit::Usage && refused.message.starts_with("ID"), "{}", refused.message);
+        }
+        assert!(parse(&["redrive", "sweeper", "3f2b"]).unwrap().check().is_ok());
     }
 
     #[test]
@@ -534,5 +585,7 @@ mod tests {
         let failure = told(&Out::new(true), &[], &failed, "nothing").unwrap_err();
         assert_eq!((failure.exit, failure.message.as_str()), (Exit::Refused, "1 of 1 are still where they were"));
         assert!(told(&Out::new(true), &[], &[], "nothing").is_ok());
+        assert!(nobody_holds("sweeper", 0).is_ok());
+        assert_eq!(nobody_holds("sweeper", 56).unwrap_err().exit, Exit::Refused);
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use slipstream_common::{
     execution::Executions,
-    keys::{self, Index, Open},
+    keys::{self, Index, Key, Open},
     outbox::{self, DeliveryMark},
     records::{ClaimRecord, EventRecord, ReceiptRecord},
     store::Store,
@@ -199,12 +199,12 @@ impl Examiner<'_> {
         let floor = self.now - LOOK_BACK;
         let since = mark.map_or(floor, |mark| mark.delivered_until.max(floor));
         let mut missing: Vec<EventRecord> = Vec::new();
-        outbox::events_between(&self.store.table, since, self.before, async |page| {
+        let no_events = outbox::events_between(&self.store.table, since, self.before, async |page| {
             missing.extend(outbox::unseen(&projections, page).await?);
             Ok::<_, StoreError>(())
-        })
-        .await?;
-        Ok(vec![delivered(&missing), swept(mark, self.now)])
+        });
+        let no_events = no_events.await?;
+        Ok(vec![delivered(&missing), readable(&no_events), swept(mark, self.now)])
     }
 
     /// Receipts whose bytes are there and that are not read.
@@ -266,7 +266,7 @@ impl Examiner<'_> {
         })
     }
 
-    /// Executions that failed or ran out of time. One that was started again counts no more as stuck: above.
+    /// Executions that failed or ran out of time: to be known. What they worked on is degraded if nobody does by now: above.
     async fn executions(&self, since: Timestamp) -> Outcome<Check> {
         let client = aws_sdk_sfn::Client::new(&self.stack.sdk);
         let machine = self.stack.output("StateMachineArn")?;
@@ -289,8 +289,8 @@ impl Examiner<'_> {
             Some((at, last)) => {
                 let detail = format!("{} since {}, the last {last}", failed.len(), time::second(since));
                 let oldest = failed.first().map_or(*at, |(at, _)| *at);
-                Check::degraded(name, detail, "slip-ops trace and the execution's name tells the cause")
-                    .since(Some(oldest))
+                let remedy = "slip-ops trace and the execution's name tells the cause";
+                Check { remedy, ..Check::note(name, detail) }.since(Some(oldest))
             }
         })
     }
@@ -303,6 +303,17 @@ fn delivered(missing: &[EventRecord]) -> Check {
         Some(oldest) => {
             let remedy = "look at event-publisher and dlq projections; slip-ops republish publishes them again";
             Check::degraded(name, count(missing.len(), "event", "events"), remedy).since(Some(oldest.occurred_at))
+        }
+    }
+}
+
+fn readable(no_events: &[Key]) -> Check {
+    let name = "events that cannot be read";
+    match no_events.first() {
+        None => Check::ok(name, "none"),
+        Some(first) => {
+            let detail = format!("{}, the first {} / {}", no_events.len(), first.pk, first.sk);
+            Check::degraded(name, detail, "somebody wrote into the table by hand: mend or delete the items")
         }
     }
 }

@@ -22,6 +22,7 @@ use slipstream_common::{
 };
 use slipstream_events::EventType;
 
+use super::republish::note_unreadable;
 use crate::{
     failure::{Exit, Failure, Outcome},
     output::{Out, Table, Tone, count},
@@ -33,6 +34,8 @@ use crate::{
 /// How close to now a range may end: it takes up to so long until an event is in the archive
 /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-archive.html>).
 const ARCHIVED_WITHIN: SignedDuration = SignedDuration::from_mins(10);
+/// How far back an archive reaches, at most: what the template allows for `ArchiveRetentionDays`.
+const LONGEST_ARCHIVE: SignedDuration = SignedDuration::from_hours(1000 * 24);
 /// The consumer that sends mails.
 const MAILS: &str = "notifications";
 /// How often a replay is looked at while it is followed.
@@ -152,6 +155,9 @@ impl Start {
             let text = format!("--from {from} is not before --to {to}: give an earlier --from or a later --to");
             return Err(Failure::usage(text));
         }
+        if from < now - LONGEST_ARCHIVE {
+            return Err(Failure::refused(format!("--from {from}: no archive reaches back more than 1000 days")));
+        }
         if to > safe && !self.force && !self.dry_run {
             return Err(Failure::refused(format!(
                 "--to {to} is less than ten minutes ago: events may not be in the archive yet and would be missed. Give a \
@@ -224,7 +230,7 @@ async fn start(out: &Out, stack: &Stack, client: &Client, start: &Start) -> Outc
     let chosen = rules::select(&all, &start.rules, &start.types)?;
     if start.dry_run {
         let consumers = if chosen.is_empty() { all } else { chosen };
-        let counts = count_by_type(stack, from, to).await?;
+        let counts = count_by_type(out, stack, from, to).await?;
         out.answer(&dry_run_json(&counts, &consumers, from, to), || dry_run_text(out, &counts, &consumers, from, to));
         return Ok(());
     }
@@ -243,7 +249,8 @@ async fn start(out: &Out, stack: &Stack, client: &Client, start: &Start) -> Outc
         to,
     };
     if !plan.name.starts_with(&format!("{}-", stack.name)) {
-        out.note(&format!("The operator policy covers replays named {}-…; this one needs more.", stack.name));
+        let text = format!("--name: the operators' policy covers replays named {}-… only", stack.name);
+        return Err(Failure::usage(text));
     }
     begin(out, stack, client, &plan, start.detach).await
 }
@@ -448,16 +455,16 @@ async fn resume(out: &Out, stack: &Stack, client: &Client, name: &str, detach: b
 }
 
 /// How many events of each type happened. The archive cannot be listed; the table has all of them.
-async fn count_by_type(stack: &Stack, from: Timestamp, to: Timestamp) -> Outcome<BTreeMap<String, usize>> {
+async fn count_by_type(out: &Out, stack: &Stack, from: Timestamp, to: Timestamp) -> Outcome<BTreeMap<String, usize>> {
     let store = stack.store()?;
     let mut counts = BTreeMap::new();
-    outbox::events_between(&store.table, from, to, async |page| {
+    let no_events = outbox::events_between(&store.table, from, to, async |page| {
         for record in page {
             *counts.entry(record.detail_type).or_insert(0) += 1;
         }
         Ok::<_, Failure>(())
-    })
-    .await?;
+    });
+    note_unreadable(out, &no_events.await?);
     Ok(counts)
 }
 

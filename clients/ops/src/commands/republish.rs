@@ -4,7 +4,7 @@ use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use slipstream_common::{
-    keys::{self, EVENT_PREFIX},
+    keys::{self, EVENT_PREFIX, Key},
     outbox::{self, DeliveryMark, SEEN_FOR},
     records::EventRecord,
 };
@@ -107,13 +107,19 @@ impl Republish {
         let since_mark = mark.map_or(to - FIRST_LOOK, |mark| mark.delivered_until - OVERLAP);
         let from = self.from.map_or(since_mark, |Instant(from)| from);
         if from < now - SEEN_FOR {
+            let given = if self.from.is_some() { format!("--from {from}") } else { format!("a day before --to {to}") };
             return Err(Failure::refused(format!(
-                "--from {from} is more than 35 days ago, for which seen events are remembered: all before would look lost. \
+                "{given} is more than 35 days ago, for which seen events are remembered: all before would look lost. \
                  Replay that time, or name a subject"
             )));
         }
-        if self.from.is_some() && from >= to {
-            return Err(Failure::usage(format!("--from {from} is not before --to {to}")));
+        if from >= to {
+            return Err(Failure::usage(match self.from {
+                Some(_) => format!("--from {from} is not before --to {to}"),
+                None => {
+                    format!("--to {to}: all until {from} was seen delivered; to look there again, give --from, too")
+                }
+            }));
         }
         Ok((from, to))
     }
@@ -131,11 +137,12 @@ pub(crate) async fn run(out: &Out, stack: &Stack, republish: Republish) -> Outco
             let mark: Option<DeliveryMark> = projections.get(&keys::delivery_sweep()).await?;
             let (from, to) = republish.range(mark, Timestamp::now())?;
             let mut missing = Vec::new();
-            outbox::events_between(&stack.store()?.table, from, to, async |page| {
+            let table = stack.store()?.table;
+            let no_events = outbox::events_between(&table, from, to, async |page| {
                 missing.extend(outbox::unseen(&projections, page).await?);
                 Ok::<_, Failure>(())
-            })
-            .await?;
+            });
+            note_unreadable(out, &no_events.await?);
             missing
         }
     };
@@ -170,6 +177,13 @@ async fn of_subject(stack: &Stack, whose: &Whose, versions: &[u64]) -> Outcome<V
     match wanted.iter().find(|wanted| !records.iter().any(|(version, _)| version == *wanted)) {
         Some(missing) => Err(Failure::not_found(format!("--version: {name} has no version {missing}"))),
         None => Ok(records.into_iter().map(|(_, record)| record).collect()),
+    }
+}
+
+/// Says which items among the events are none.
+pub(super) fn note_unreadable(out: &Out, no_events: &[Key]) {
+    for key in no_events {
+        out.note(&format!("{} / {} cannot be read as an event and is left out", key.pk, key.sk));
     }
 }
 
@@ -231,6 +245,8 @@ mod tests {
         let mark = DeliveryMark { delivered_until: "2026-03-12T10:00:00Z".parse().unwrap() };
         let (from, to) = parse(&[]).range(Some(mark), now).unwrap();
         assert_eq!((from.to_string(), to.to_string()), ("2026-03-12T09:55:00Z".into(), "2026-03-12T11:58:00Z".into()));
+        let early = parse(&["--to", "2026-03-12T09:00"]).range(Some(mark), now).unwrap_err();
+        assert!(early.exit == Exit::Usage && early.message.contains("give --from"), "{}", early.message);
         let (from, _) = parse(&[]).range(None, now).unwrap();
         assert_eq!(from.to_string(), "2026-03-11T11:58:00Z");
     }

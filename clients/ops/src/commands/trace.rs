@@ -19,6 +19,7 @@ use slipstream_common::{
 };
 use slipstream_events::{Event, ExpenseId, ReceiptId, SubjectType, SubmissionId};
 
+use super::republish::note_unreadable;
 use crate::{
     failure::{Failure, Outcome},
     letters::{self, Bucket},
@@ -104,7 +105,14 @@ impl Named {
             return execution.then(|| Self::Execution(text.to_owned())).ok_or_else(|| wrong("execution", form));
         }
         if text.contains('/') {
-            return subject(text).ok_or_else(|| wrong("event", "give <subject type>/<subject id>/<version>"));
+            let (kind, id, version) =
+                subject_of(text).ok_or_else(|| wrong("event", "give <subject type>/<subject id>/<version>"))?;
+            if kind == SubjectType::Person {
+                return Err(Failure::refused(
+                    "ID: operators may not read people's partitions; give a request or a correlation id instead",
+                ));
+            }
+            return Ok(Self::Subject(kind, id, version));
         }
         let correlation: Result<slipstream_events::CorrelationId, _> = text.parse();
         correlation.map(|_| Self::Other(text.to_owned())).map_err(|form| wrong("known", form))
@@ -118,11 +126,6 @@ pub(super) fn subject_of(text: &str) -> Option<(SubjectType, String, Option<u64>
     let versioned = rest.rsplit_once('/').and_then(|(id, version)| Some((id, version.parse().ok()?)));
     let (id, version) = versioned.map_or((rest, None), |(id, version)| (id, Some(version)));
     (!id.is_empty() && !id.contains('/')).then(|| (kind, id.to_owned(), version))
-}
-
-fn subject(text: &str) -> Option<Named> {
-    let (kind, id, version) = subject_of(text)?;
-    Some(Named::Subject(kind, id, version))
 }
 
 /// Runs it.
@@ -148,7 +151,7 @@ pub(crate) async fn run(out: &Out, stack: &Stack, trace: Trace) -> Outcome {
             let machine = stack.output("StateMachineArn")?;
             let arn = format!("{}:{id}", machine.replacen(":stateMachine:", ":execution:", 1));
             if !teller.known_execution(&mut story, &arn).await? {
-                lines = Some(teller.request(&mut story, &id, trace.since.0).await?);
+                lines = Some(teller.request(out, &mut story, &id, trace.since.0).await?);
             }
         }
     }
@@ -426,7 +429,7 @@ impl Teller<'_> {
     }
 
     /// Everything that one request set in motion: its log lines, and the events that carry its correlation id.
-    async fn request(&self, story: &mut Story, id: &str, since: Timestamp) -> Outcome<Vec<logs::Line>> {
+    async fn request(&self, out: &Out, story: &mut Story, id: &str, since: Timestamp) -> Outcome<Vec<logs::Line>> {
         let groups = logs::groups(self.stack, None);
         let mut lines = logs::naming(self.stack, &groups, &BTreeSet::from([id.to_owned()]), since).await?;
         let mut correlations: BTreeSet<String> =
@@ -440,14 +443,14 @@ impl Teller<'_> {
             lines.dedup();
         }
         let mut records = Vec::new();
-        outbox::events_between(&self.store.table, since, self.now, async |page| {
+        let no_events = outbox::events_between(&self.store.table, since, self.now, async |page| {
             let carries = |record: &EventRecord| {
                 correlations.iter().any(|id| record.detail.contains(&format!("\"correlation_id\":\"{id}\"")))
             };
             records.extend(page.into_iter().filter(carries));
             Ok::<_, Failure>(())
-        })
-        .await?;
+        });
+        note_unreadable(out, &no_events.await?);
         self.events(story, records).await?;
         story.ids.extend(correlations);
         Ok(lines)
@@ -473,8 +476,8 @@ impl Teller<'_> {
         }
         let bucket = Bucket::of(self.stack)?;
         for object in bucket.waiting().await?.into_iter().take(MOST_OBJECTS) {
-            let content = bucket.read(&object.key).await?.to_string();
-            if names(&content) {
+            let content = bucket.find(&object.key).await?;
+            if content.is_some_and(|content| names(&content.to_string())) {
                 story.note(object.at, Source::Queue, Tone::Bad, "set aside", object.key);
             }
         }
