@@ -235,13 +235,14 @@ pub async fn execution_succeeds(world: &Deployment, expense: &str, submission: u
     .await
 }
 
-/// Has the archive replay everything of the last hour; the replay's name.
-pub async fn replay(world: &Deployment) -> Result<String> {
+/// Has the archive replay everything since `began`; the replay's name.
+pub async fn replay(world: &Deployment, began: Timestamp) -> Result<String> {
     let arn = world.output("EventBusArn")?;
     let archive = world.aws(&["events", "describe-archive", "--archive-name", world.output("ArchiveName")?]).await?;
     let source = archive["ArchiveArn"].as_str().context("the archive has an ARN")?;
     let name = format!("again-{}", uuid::Uuid::new_v4());
-    let start = (Timestamp::now() - SignedDuration::from_hours(1)).to_string();
+    // Events carry whole seconds there.
+    let start = (began - SignedDuration::from_secs(1)).to_string();
     let end = (Timestamp::now() + SignedDuration::from_mins(1)).to_string();
     let destination = json!({ "Arn": arn }).to_string();
     let replay = ["events", "start-replay", "--replay-name", &name, "--event-source-arn", source];

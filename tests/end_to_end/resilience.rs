@@ -172,6 +172,7 @@ pub async fn a_malformed_record_is_set_aside_and_its_neighbours_go_on(world: &De
 
 /// Every event again, to every consumer: no mail, no approval, the same sums.
 pub async fn a_replay_changes_nothing(world: &Deployment) -> Result<()> {
+    let began = Timestamp::now();
     let session = newcomer(world).await?;
     let (id, page) = submitted(world, &session, "Groundhog").await?;
     session.client.decide(&page, "approve", "").await?.expect(200)?;
@@ -192,7 +193,7 @@ pub async fn a_replay_changes_nothing(world: &Deployment) -> Result<()> {
     let before = mails(world.mailbox().list().await?);
 
     let executions = executions(world).await?;
-    let name = replay(world).await?;
+    let name = replay(world, began).await?;
 
     // Each consumer has met the last event of this expense in the replay.
     let last = format!("expense/{id}/4");
