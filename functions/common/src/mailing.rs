@@ -126,6 +126,15 @@ pub struct NudgeMessage {
     pub mail_due: Nudge,
 }
 
+/// The mail that a step is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gathered {
+    /// Which.
+    pub nudge: Nudge,
+    /// Whether the message for it may not have been sent.
+    pub needs_message: bool,
+}
+
 /// Steps that a person is to be mailed about; more may join until it is due.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gathering {
@@ -182,8 +191,7 @@ impl BatchRecord {
 }
 
 impl Store {
-    /// Has a person be mailed of a step, at `due_at` unless a mail is due earlier that it can join. The answer is the
-    /// message to send for it, if that may not have been sent.
+    /// Has a person be mailed of a step, at `due_at` unless a mail is due earlier that it can join.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -193,16 +201,18 @@ impl Store {
         kind: Kind,
         step: StepId,
         due_at: Timestamp,
-    ) -> Result<Option<Nudge>, StoreError> {
+    ) -> Result<Gathered, StoreError> {
         let mut races = 0;
         loop {
             let fresh = Nudge { person, kind, batch: BatchId::from_uuid(Uuid::new_v4()) };
             let key = Gathering::key(&fresh);
             let known: Option<Gathering> = self.table.get(&key).await?;
             let mut transaction = Transaction::default();
-            let nudge = match known {
+            let gathered = match known {
                 // Noted before, by a delivery that may have died before it sent the message.
-                Some(known) if known.steps.contains(&step) => return Ok(Some(known.nudge)),
+                Some(known) if known.steps.contains(&step) => {
+                    return Ok(Gathered { nudge: known.nudge, needs_message: true });
+                }
                 Some(known) => {
                     let condition = Condition::new("#batch = :batch")
                         .name("#batch", "batch")
@@ -212,16 +222,16 @@ impl Store {
                         .value(":step", text_set([step.to_string()]))
                         .value(":one", number(1));
                     transaction.update(&key, "ADD #steps :step, #joins :one", condition);
-                    None
+                    Gathered { nudge: known.nudge, needs_message: false }
                 }
                 None => {
                     let gathering = Gathering { nudge: fresh, due_at, steps: vec![step], joins: 0 };
                     transaction.put(&key, gathering.to_item()?, Some(Condition::absent()));
-                    Some(fresh)
+                    Gathered { nudge: fresh, needs_message: true }
                 }
             };
             match self.table.commit(transaction).await {
-                Ok(()) => return Ok(nudge),
+                Ok(()) => return Ok(gathered),
                 Err(StoreError::Condition(_)) if races < MAX_RACES => races += 1,
                 Err(error) => return Err(error),
             }

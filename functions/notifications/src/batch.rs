@@ -67,8 +67,12 @@ impl Notifications {
     /// [`NotifyError`]; doing it again is harmless.
     pub(crate) async fn gather(&self, person: PersonId, kind: Kind, step: StepId) -> Result<(), NotifyError> {
         let due_at = Timestamp::now() + SignedDuration::from_secs(i64::from(self.batch_seconds));
-        let Some(nudge) = self.store.gather(person, kind, step, due_at).await? else { return Ok(()) };
-        let body = serde_json::to_string(&NudgeMessage { mail_due: nudge })
+        let gathered = self.store.gather(person, kind, step, due_at).await?;
+        tracing::info!(batch.id = %gathered.nudge.batch, "a mail will say it");
+        if !gathered.needs_message {
+            return Ok(());
+        }
+        let body = serde_json::to_string(&NudgeMessage { mail_due: gathered.nudge })
             .map_err(|error| NotifyError::Queue(error.to_string()))?;
         let message = self.sqs.send_message().queue_url(&self.queue).message_body(body);
         let sent = message.delay_seconds(i32::from(self.batch_seconds)).send().await;
@@ -80,6 +84,14 @@ impl Notifications {
     /// # Errors
     /// [`NotifyError`]; the message is delivered again.
     pub(crate) async fn mail_due(&self, nudge: &Nudge, holder: &str) -> Result<(), NotifyError> {
+        let mailed = self.mail_batch(nudge, holder).await;
+        if let Err(error) = &mailed {
+            tracing::warn!(batch.id = %nudge.batch, %error, "mail of a batch not sent");
+        }
+        mailed
+    }
+
+    async fn mail_batch(&self, nudge: &Nudge, holder: &str) -> Result<(), NotifyError> {
         let batch = self.store.take_batch(nudge).await?;
         let Some(batch) = batch.filter(|batch| batch.sent_at.is_none()) else { return Ok(()) };
         if self.person(batch.nudge.person).await?.state.mail_undeliverable {

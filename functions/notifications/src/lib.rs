@@ -268,7 +268,7 @@ impl Notifications {
         let guard = match guard::begin(&self.store.table, key, LEASE, holder).await? {
             Begin::Ours(guard) => guard,
             Begin::Done => {
-                tracing::info!("the mail was sent before");
+                tracing::info!("this was done before");
                 return Ok(());
             }
             Begin::Held => return Err(NotifyError::Leased),

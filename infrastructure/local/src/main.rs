@@ -130,6 +130,7 @@ async fn interruption() {
 async fn up(up: Up) -> Result<()> {
     let mut world = World::start(Options { ports: up.ports, announce: true, ..Options::default() }).await?;
     print_table(&mut io::stdout(), &world)?;
+    println!("As an operator: `cargo local status` prints the variables for `cargo ops` and the AWS CLI.");
     println!("Each start is a fresh world: nothing is kept when it stops. Ctrl-C or `cargo local down` ends it.");
     world.watch().await
 }

@@ -197,9 +197,17 @@ async fn reason(stack: &Stack, letter: &Letter) -> String {
     let groups = logs::groups(stack, Some(&letter.queue));
     let since = letter.sent_at - SignedDuration::from_mins(1);
     match logs::naming(stack, &groups, &BTreeSet::from([letter.id.clone()]), since).await {
-        Ok(lines) => lines.iter().rev().find_map(|line| line.error().map(ToOwned::to_owned)).unwrap_or_else(|| {
-            "nothing in the log names it: the function may have died over it, or the log is gone".to_owned()
-        }),
+        Ok(lines) => {
+            // The latest first. That of the last attempt may only say that another was at it.
+            let mut errors: Vec<&str> = lines.iter().rev().filter_map(logs::Line::error).collect();
+            let mut known = BTreeSet::new();
+            errors.retain(|error| known.insert(*error));
+            if errors.is_empty() {
+                return "nothing in the log names it: the function may have died over it, or the log is gone"
+                    .to_owned();
+            }
+            errors.join("; before: ")
+        }
         Err(failure) => failure.message,
     }
 }
@@ -246,7 +254,7 @@ async fn list_messages(out: &Out, stack: &Stack, name: &str) -> Outcome {
         if lines.is_empty() {
             return if in_flight == 0 { format!("nothing waits in {name}") } else { String::new() };
         }
-        let mut table = Table::new(["ID", "AGE", "RECEIVED", "ABOUT", "REASON"]);
+        let mut table = Table::new(["ID", "AGE", "TAKEN OUT", "ABOUT", "REASON"]);
         for line in &lines {
             let age = time::age(line.sent_at, now);
             let cells = [line.id.clone(), age, line.receives.to_string(), line.about.clone(), line.reason.clone()];
@@ -305,7 +313,7 @@ async fn show(out: &Out, stack: &Stack, name: &str, id: Option<&String>) -> Outc
             format!("queue     {}", letter.queue),
             format!("id        {}", letter.id),
             format!("sent      {} ({} ago)", time::second(letter.sent_at), time::age(letter.sent_at, Timestamp::now())),
-            format!("received  {} times", letter.receives),
+            format!("taken out {} times, here and where it comes from", letter.receives),
             format!("about     {}", letter.about()),
             format!("reason    {reason}"),
         ];
@@ -343,6 +351,11 @@ async fn show_set_aside(out: &Out, stack: &Stack, key: Option<&str>) -> Outcome 
 }
 
 fn no_such_key(key: &str) -> String {
+    if key.starts_with(letters::DISCARDED) {
+        return format!(
+            "{key} was discarded: `slip-ops dlq discarded --json` has it whole; it is not redriven from there"
+        );
+    }
     format!("there is no {key} in the set-aside bucket; `slip-ops dlq list set-aside` tells the keys")
 }
 
@@ -513,7 +526,8 @@ async fn discarded(out: &Out, stack: &Stack) -> Outcome {
         let mut table = Table::new(["AT", "QUEUE", "ID", "BY", "REASON"]);
         for note in &notes {
             let text = |name: &str| note[name].as_str().unwrap_or_default().to_owned();
-            table.row(Tone::Plain, [text("at"), text("queue"), text("id"), text("by"), text("reason")]);
+            let at = text("at").parse().map_or_else(|_| text("at"), time::second);
+            table.row(Tone::Plain, [at, text("queue"), text("id"), text("by"), text("reason")]);
         }
         table.render(out)
     });

@@ -3,7 +3,7 @@
 //! Ages are those of the work in the table, not of messages: the table says what is not finished, whatever became of the
 //! message for it. CloudWatch's figures are minutes behind, and the alarms have them already.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, cmp::Reverse, collections::HashMap};
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use clap::Args;
@@ -22,8 +22,9 @@ use slipstream_events::{ExpenseState, SubmissionId};
 
 use crate::{
     failure::{Exit, Failure, Outcome},
-    letters::{self, Bucket, kebab},
+    letters::{self, Bucket, MOST_HELD, kebab},
     output::{Out, Table, Tone, count},
+    rules,
     stack::Stack,
     time::{self, Span},
 };
@@ -49,7 +50,7 @@ pub(crate) struct Health {
 }
 
 /// How something stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum State {
     Ok,
@@ -68,20 +69,20 @@ struct Check {
     oldest_at: Option<Timestamp>,
     /// What to do about it.
     #[serde(skip_serializing_if = "str::is_empty")]
-    remedy: &'static str,
+    remedy: Cow<'static, str>,
 }
 
 impl Check {
     fn ok(name: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { name: name.into(), state: State::Ok, detail: detail.into(), oldest_at: None, remedy: "" }
+        Self { name: name.into(), state: State::Ok, detail: detail.into(), oldest_at: None, remedy: Cow::Borrowed("") }
     }
 
     fn note(name: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { state: State::Note, ..Self::ok(name, detail) }
     }
 
-    fn degraded(name: impl Into<String>, detail: impl Into<String>, remedy: &'static str) -> Self {
-        Self { state: State::Degraded, remedy, ..Self::ok(name, detail) }
+    fn degraded(name: impl Into<String>, detail: impl Into<String>, remedy: impl Into<Cow<'static, str>>) -> Self {
+        Self { state: State::Degraded, remedy: remedy.into(), ..Self::ok(name, detail) }
     }
 
     fn since(self, oldest: Option<Timestamp>) -> Self {
@@ -99,11 +100,14 @@ pub(crate) async fn run(out: &Out, stack: &Stack, health: Health) -> Outcome {
     let mut checks = examiner.dead_letters().await?;
     checks.push(examiner.set_aside().await?);
     checks.extend(examiner.queues().await?);
+    checks.push(disabled(&rules::all(stack).await?));
     checks.extend(examiner.deliveries().await?);
     checks.push(examiner.receipts().await?);
     checks.extend(examiner.open_work().await?);
     checks.push(examiner.submissions().await?);
     checks.push(examiner.executions(now - health.since.0).await?);
+    // What is wrong first; otherwise in this order.
+    checks.sort_by_key(|check| Reverse(check.state));
     let degraded = checks.iter().filter(|check| check.state == State::Degraded).count();
     let state = if degraded > 0 { State::Degraded } else { State::Ok };
     out.answer(&json!({ "state": state, "checks": checks }), || render(out, &checks, now));
@@ -121,7 +125,11 @@ const OPEN_WORK: [(Open, &str, &str); 5] = [
         "reports whose approvers were not mailed",
         "slip-ops dlq list notifications; slip-ops trace rpt_…",
     ),
-    (Open::Mail, "mails that are due", "slip-ops dlq list notifications; is SES throttling or in its sandbox?"),
+    (
+        Open::Mail,
+        "mails that are due",
+        "slip-ops trace bat_… tells why; once SES takes mail again, slip-ops dlq redrive notifications --all",
+    ),
     (Open::Erasure, "deleted receipts whose files are there", "the sweeper erases them; look at its log"),
     (Open::Background, "exports and erasures that do not get on", "slip-ops dlq list exports"),
 ];
@@ -146,6 +154,11 @@ impl Piece {
     fn since(&self) -> Option<Timestamp> {
         self.place.split('#').next().and_then(|text| text.parse().ok())
     }
+
+    /// What it is.
+    fn id(&self) -> &str {
+        self.place.split_once('#').map_or(&self.place, |(_, id)| id)
+    }
 }
 
 impl Examiner<'_> {
@@ -155,13 +168,18 @@ impl Examiner<'_> {
             let name = format!("dead letters of {}", queue.name);
             let depth = letters::depth(self.stack, &queue.name, &queue.url).await?;
             let waiting = depth.visible + depth.in_flight;
-            checks.push(match waiting {
-                0 => Check::ok(name, "none"),
-                some => {
-                    let remedy = "slip-ops dlq list tells why; mend the cause, then slip-ops dlq redrive";
-                    Check::degraded(name, count(some, "message", "messages"), remedy)
-                }
-            });
+            if waiting == 0 {
+                checks.push(Check::ok(name, "none"));
+                continue;
+            }
+            // SQS itself does not say how old they are.
+            let held = letters::hold(self.stack, &queue, MOST_HELD, |_| false).await?;
+            let oldest = held.letters.first().map(|letter| letter.sent_at);
+            held.give_back().await;
+            let list = format!("slip-ops dlq list {} tells why; mend the cause, then ", queue.name);
+            let remedy =
+                list + if queue.work.is_some() { "redrive" } else { "discard; the sweeper does what they were for" };
+            checks.push(Check::degraded(name, count(waiting, "message", "messages"), remedy).since(oldest));
         }
         Ok(checks)
     }
@@ -184,8 +202,7 @@ impl Examiner<'_> {
         for (name, url) in self.stack.outputs_ending("QueueUrl").filter(|(name, _)| !name.ends_with("DeadLetter")) {
             let name = kebab(name);
             let depth = letters::depth(self.stack, &name, url).await?;
-            let detail =
-                format!("{} waiting, {} being handled, {} for later", depth.visible, depth.in_flight, depth.delayed);
+            let detail = format!("{} waiting, {} held, {} for later", depth.visible, depth.in_flight, depth.delayed);
             let check = if depth.visible + depth.in_flight == 0 { Check::ok } else { Check::note };
             checks.push(check(format!("queue {name}"), detail));
         }
@@ -289,11 +306,21 @@ impl Examiner<'_> {
             Some((at, last)) => {
                 let detail = format!("{} since {}, the last {last}", failed.len(), time::second(since));
                 let oldest = failed.first().map_or(*at, |(at, _)| *at);
-                let remedy = "slip-ops trace and the execution's name tells the cause";
+                let remedy = Cow::Borrowed("slip-ops trace and the execution's name tells the cause");
                 Check { remedy, ..Check::note(name, detail) }.since(Some(oldest))
             }
         })
     }
+}
+
+fn disabled(all: &[rules::Rule]) -> Check {
+    let name = "rules";
+    let off: Vec<&str> = all.iter().filter(|rule| !rule.enabled).map(|rule| rule.name.as_str()).collect();
+    if off.is_empty() {
+        return Check::ok(name, "all are enabled");
+    }
+    let remedy = "its consumer gets no events: aws events enable-rule";
+    Check::degraded(name, format!("disabled: {}", off.join(", ")), remedy)
 }
 
 fn delivered(missing: &[EventRecord]) -> Check {
@@ -301,8 +328,11 @@ fn delivered(missing: &[EventRecord]) -> Check {
     match missing.first() {
         None => Check::ok(name, "none"),
         Some(oldest) => {
-            let remedy = "look at event-publisher and dlq projections; slip-ops republish publishes them again";
-            Check::degraded(name, count(missing.len(), "event", "events"), remedy).since(Some(oldest.occurred_at))
+            let remedy =
+                "look at event-publisher, dlq projections and the rules; slip-ops republish publishes them again";
+            let events = count(missing.len(), "event", "events");
+            let id = oldest.event().map(|event| event.metadata.id.to_string()).unwrap_or_default();
+            Check::degraded(name, format!("{events}, the first {id}"), remedy).since(Some(oldest.occurred_at))
         }
     }
 }
@@ -351,7 +381,10 @@ fn unread(waiting: &[ReceiptRecord], now: Timestamp) -> Check {
 fn stuck(name: &str, remedy: &'static str, old: &[Piece]) -> Check {
     match old.first() {
         None => Check::ok(name, "none"),
-        Some(oldest) => Check::degraded(name, old.len().to_string(), remedy).since(oldest.since()),
+        Some(oldest) => {
+            let detail = format!("{}, the first {}", old.len(), oldest.id());
+            Check::degraded(name, detail, remedy).since(oldest.since())
+        }
     }
 }
 
@@ -364,7 +397,7 @@ fn render(out: &Out, checks: &[Check], now: Timestamp) -> String {
             State::Degraded => ("!!", Tone::Bad),
         };
         let age = check.oldest_at.map(|at| time::age(at, now)).unwrap_or_default();
-        let cells = [mark.to_owned(), check.name.clone(), check.detail.clone(), age, check.remedy.to_owned()];
+        let cells = [mark.to_owned(), check.name.clone(), check.detail.clone(), age, check.remedy.to_string()];
         table.row(tone, cells);
     }
     table.render(out)
@@ -439,6 +472,7 @@ mod tests {
         let old = [Piece { place: "2026-03-12T11:00:00.000000Z#exp_1".to_owned() }];
         let check = stuck("mails that are due", "look", &old);
         assert_eq!((check.state, check.oldest_at), (State::Degraded, Some(at("2026-03-12T11:00:00Z"))));
+        assert_eq!(check.detail, "1, the first exp_1");
         assert_eq!(stuck("mails that are due", "look", &[]).state, State::Ok);
     }
 

@@ -175,6 +175,9 @@ impl Start {
 /// What EventBridge says.
 pub(crate) async fn run(out: &Out, stack: &Stack, replay: Replay) -> Outcome {
     let client = Client::new(&stack.sdk);
+    if let Replay::Status { name, .. } | Replay::Cancel { name } | Replay::Resume { name, .. } = &replay {
+        ours(stack, name)?;
+    }
     match replay {
         Replay::Start(start) => self::start(out, stack, &client, &start).await,
         Replay::Status { name, once } => {
@@ -189,6 +192,17 @@ pub(crate) async fn run(out: &Out, stack: &Stack, replay: Replay) -> Outcome {
         Replay::Cancel { name } => cancel(out, &client, &name).await,
         Replay::Resume { name, detach } => resume(out, stack, &client, &name, detach).await,
     }
+}
+
+/// Refuses a name that no replay of the stack's operators has.
+fn ours(stack: &Stack, name: &str) -> Outcome {
+    let beginning = format!("{}-", stack.name);
+    if name.starts_with(&beginning) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "`{name}`: the names of replays begin with {beginning}, and operators may use no others"
+    )))
 }
 
 /// What is asked of EventBridge.
@@ -248,10 +262,7 @@ async fn start(out: &Out, stack: &Stack, client: &Client, start: &Start) -> Outc
         from,
         to,
     };
-    if !plan.name.starts_with(&format!("{}-", stack.name)) {
-        let text = format!("--name: the operators' policy covers replays named {}-… only", stack.name);
-        return Err(Failure::usage(text));
-    }
+    ours(stack, &plan.name)?;
     begin(out, stack, client, &plan, start.detach).await
 }
 
@@ -276,7 +287,8 @@ async fn begin(out: &Out, stack: &Stack, client: &Client, plan: &Plan, detach: b
         )),
         _ => Failure::of("the replay is not started", error),
     })?;
-    out.note(&format!("{} replays {} to {}", plan.name, time::second(plan.from), time::second(plan.to)));
+    let to = Timestamp::from_second(second_from(plan.to)).unwrap_or(plan.to);
+    out.note(&format!("{} replays {} to {}", plan.name, time::second(plan.from), time::second(to)));
     if detach {
         out.answer(&json!({ "name": plan.name, "state": "STARTING" }), || plan.name.clone());
         return Ok(());
@@ -328,6 +340,7 @@ fn status(name: &str, replay: &DescribeReplayOutput) -> Value {
 fn status_text(stack: &Stack, name: &str, replay: &DescribeReplayOutput) -> String {
     let status = status(name, replay);
     let text = |member: &str| status[member].as_str().unwrap_or("-").to_owned();
+    let when = |at: Option<&DateTime>| instant(at).map_or_else(|| "-".to_owned(), time::second);
     let percent = status["progress_percent"].as_i64().unwrap_or(0);
     let rules = replay.destination().map(ReplayDestination::filter_arns).unwrap_or_default();
     let consumers: Vec<&str> =
@@ -335,11 +348,11 @@ fn status_text(stack: &Stack, name: &str, replay: &DescribeReplayOutput) -> Stri
     let consumers = if consumers.is_empty() { "every rule".to_owned() } else { consumers.join(", ") };
     let reason = replay.state_reason().map(|reason| format!(" ({reason})")).unwrap_or_default();
     format!(
-        "{name}  {}{reason}  {percent} %  {} to {}, last {}, to {consumers}",
+        "{name}  {}{reason}  {percent} %  {} to {}, last {}, for {consumers}",
         text("state"),
-        text("from"),
-        text("to"),
-        text("last_replayed_at"),
+        when(replay.event_start_time()),
+        when(replay.event_end_time()),
+        when(replay.event_last_replayed_time()),
     )
 }
 
@@ -404,14 +417,19 @@ async fn list(out: &Out, stack: &Stack, client: &Client) -> Outcome {
     Ok(())
 }
 
+fn over(name: &str) -> Failure {
+    Failure::refused(format!("the replay {name} is over already"))
+}
+
 async fn cancel(out: &Out, client: &Client, name: &str) -> Outcome {
+    if ended(&describe(client, name).await?) {
+        return Err(over(name));
+    }
     client.cancel_replay().replay_name(name).send().await.map_err(|error| match error.as_service_error() {
         Some(CancelReplayError::ResourceNotFoundException(_)) => {
             Failure::not_found(format!("there is no replay {name}: `slip-ops replay list` tells which there are"))
         }
-        Some(CancelReplayError::IllegalStatusException(_)) => {
-            Failure::refused(format!("the replay {name} is over already"))
-        }
+        Some(CancelReplayError::IllegalStatusException(_)) => over(name),
         _ => Failure::of(&format!("the replay {name} is not cancelled"), error),
     })?;
     out.answer(&json!({ "name": name, "state": "CANCELLING" }), || {

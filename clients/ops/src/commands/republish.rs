@@ -14,6 +14,7 @@ use crate::{
     failure::{Failure, Outcome},
     letters,
     output::{Out, Table, Tone, count},
+    rules,
     stack::Stack,
     time::Instant,
 };
@@ -28,8 +29,8 @@ const OVERLAP: SignedDuration = SignedDuration::from_mins(5);
 /// Which.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The sweeper does the same every few minutes, for a day; what it gave up is published by this. Publishing again is
-harmless: consumers have guards and versions.
+The sweeper does the same every few minutes, for a day; what it gave up is published by this.
+Publishing again is harmless: consumers have guards and versions.
 
 Examples:
   slip-ops republish --dry-run               what was never seen delivered since the sweeper's mark
@@ -147,6 +148,9 @@ pub(crate) async fn run(out: &Out, stack: &Stack, republish: Republish) -> Outco
         }
     };
     if !republish.dry_run && !records.is_empty() {
+        for rule in rules::all(stack).await?.iter().filter(|rule| !rule.enabled) {
+            out.note(&format!("the rule {} is disabled: its consumer gets nothing of this", rule.name));
+        }
         letters::put_on_bus(stack, &records).await?;
     }
     let listed: Vec<Value> = records.iter().map(listed).collect();

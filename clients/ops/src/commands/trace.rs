@@ -17,7 +17,7 @@ use slipstream_common::{
     records::{EventRecord, GuardRecord, ReceiptRecord, StepRecord, StepStatus},
     store::Store,
 };
-use slipstream_events::{Event, ExpenseId, ReceiptId, SubjectType, SubmissionId};
+use slipstream_events::{BatchId, Event, ExpenseId, ReceiptId, SubjectType, SubmissionId};
 
 use super::republish::note_unreadable;
 use crate::{
@@ -34,13 +34,15 @@ use crate::{
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(2);
 /// Before the first event its request was logged.
 const BEFORE: SignedDuration = SignedDuration::from_mins(1);
+/// The function that mails.
+const MAILER: &str = "notifications";
 /// How many dead letters of a queue are looked through.
 const MOST_LETTERS: usize = 200;
 /// How many set-aside objects are looked through.
 const MOST_OBJECTS: usize = 50;
 /// By which names `notifications` guards what it does about one event, and what that is.
 const MAIL_GUARDS: [(&str, &str); 2] =
-    [("notifications", "dealt with"), ("notifications/decider", "confirmed to the decider")];
+    [("notifications", "dealt with"), ("notifications/decider", "to be confirmed to the decider")];
 
 /// Of what.
 #[derive(Debug, Args)]
@@ -165,6 +167,13 @@ pub(crate) async fn run(out: &Out, stack: &Stack, trace: Trace) -> Outcome {
             None => logs::naming(stack, &logs::groups(stack, None), &story.ids, since).await?,
         };
         add_lines(&mut story, &found);
+        let batches: BTreeSet<BatchId> =
+            found.iter().filter_map(|line| line.field("batch.id")).filter_map(|id| id.parse().ok()).collect();
+        let ids: BTreeSet<String> = batches.iter().map(ToString::to_string).collect();
+        teller.batches(&mut story, batches).await?;
+        let told = |line: &logs::Line| found.contains(line);
+        let further = logs::naming(stack, &logs::groups(stack, Some(MAILER)), &ids, since).await?;
+        add_lines(&mut story, &further.into_iter().filter(|line| !told(line)).collect::<Vec<_>>());
     }
     if let Some((from, until)) = window {
         story.narrow(from, until);
@@ -231,7 +240,7 @@ impl Teller<'_> {
         starts.sort();
         let at = usize::try_from(id.number).unwrap_or(usize::MAX) - 1;
         let from = *starts.get(at).ok_or_else(|| {
-            Failure::not_found(format!("{} was submitted {} times, not {}", id.expense, starts.len(), id.number))
+            Failure::not_found(format!("{} has no submission {}; there are {}", id.expense, id.number, starts.len()))
         })?;
         Ok((from, starts.get(at + 1).copied()))
     }
@@ -348,11 +357,31 @@ impl Teller<'_> {
             let Some(what) = about.get(&pk) else { continue };
             let tries = if guard.attempts > 1 { format!(" at attempt {}", guard.attempts) } else { String::new() };
             match guard.done_at {
-                Some(at) => story.note(at, Source::Mail, Tone::Good, format!("{what}{tries}"), ""),
+                // What asks for something is in a batch, which says for itself whether it is out.
+                Some(at) => story.note(at, Source::Mail, Tone::Plain, format!("{what}{tries}"), ""),
                 None => {
-                    let what = format!("{what}: begun, attempt {}", guard.attempts);
-                    story.note(guard.lease.until, Source::Mail, Tone::Warning, what, "not ended; its lease ends now");
+                    let what = format!("{what}? Begun and not ended, attempt {}", guard.attempts);
+                    story.note(guard.lease.until, Source::Mail, Tone::Warning, what, "the end of its lease");
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Mails that say several things, and whether they are out.
+    async fn batches(&self, story: &mut Story, batches: BTreeSet<BatchId>) -> Outcome {
+        for id in batches {
+            let Some(batch) = self.store.batch(id).await? else {
+                let what = "a mail is gathered, and not due yet or not sent";
+                story.note(self.now, Source::Mail, Tone::Faint, what, id.to_string());
+                continue;
+            };
+            let detail = format!("{id}, {}, to {}", batch.nudge.kind.name(), batch.nudge.person);
+            match batch.sent_at {
+                Some(at) => {
+                    story.note(at, Source::Mail, Tone::Good, "mail sent, unless nothing waited any more", detail);
+                }
+                None => story.note(batch.due_at, Source::Mail, Tone::Bad, "mail due since, and not sent", detail),
             }
         }
         Ok(())
@@ -537,13 +566,22 @@ fn of_machine(name: &str, event: &HistoryEvent) -> Option<Entry> {
     let at = Timestamp::from_nanosecond(event.timestamp().as_nanos()).ok()?;
     let kind = event.r#type();
     let entered = event.state_entered_event_details().map(|details| details.name().to_owned());
-    let failed =
-        |error: Option<&str>, cause: Option<&str>| [error, cause].into_iter().flatten().collect::<Vec<_>>().join(": ");
+    let failed = |error: Option<&str>, cause: Option<&str>| {
+        [error.map(str::to_owned), cause.map(said)].into_iter().flatten().collect::<Vec<_>>().join(": ")
+    };
     let (tone, what, detail) = match kind {
         T::ExecutionStarted => (Tone::Plain, "execution started".to_owned(), String::new()),
         T::ExecutionSucceeded => (Tone::Good, "execution succeeded".to_owned(), String::new()),
-        T::ExecutionAborted => (Tone::Bad, "execution stopped".to_owned(), String::new()),
-        T::ExecutionTimedOut => (Tone::Bad, "execution timed out".to_owned(), String::new()),
+        T::ExecutionAborted => {
+            let details = event.execution_aborted_event_details();
+            let detail = details.map(|details| failed(details.error(), details.cause())).unwrap_or_default();
+            (Tone::Bad, "execution stopped".to_owned(), detail)
+        }
+        T::ExecutionTimedOut => {
+            let details = event.execution_timed_out_event_details();
+            let detail = details.map(|details| failed(details.error(), details.cause())).unwrap_or_default();
+            (Tone::Bad, "execution timed out".to_owned(), detail)
+        }
         T::ExecutionFailed => {
             let details = event.execution_failed_event_details();
             let detail = details.map(|details| failed(details.error(), details.cause())).unwrap_or_default();
@@ -559,6 +597,13 @@ fn of_machine(name: &str, event: &HistoryEvent) -> Option<Entry> {
     };
     let detail = if detail.is_empty() { name.to_owned() } else { format!("{detail} ({name})") };
     Some(Entry { at, source: Source::Machine, what, detail, tone, id: None })
+}
+
+/// What a cause says: of a function's failure only its message, of all that Lambda puts around it.
+fn said(cause: &str) -> String {
+    let lambda: Option<Value> = serde_json::from_str(cause).ok();
+    let message = lambda.as_ref().and_then(|value| value["errorMessage"].as_str());
+    message.unwrap_or(cause).to_owned()
 }
 
 fn add_lines(story: &mut Story, lines: &[logs::Line]) {
