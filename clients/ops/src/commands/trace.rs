@@ -34,6 +34,8 @@ use crate::{
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(2);
 /// Before the first event its request was logged.
 const BEFORE: SignedDuration = SignedDuration::from_mins(1);
+/// How far back a request is looked for, at most: ten years, the most that `LogRetentionDays` allows.
+const LONGEST_LOOK: SignedDuration = SignedDuration::from_hours(3660 * 24);
 /// The function that mails.
 const MAILER: &str = "notifications";
 /// How many dead letters of a queue are looked through.
@@ -136,6 +138,9 @@ pub(super) fn subject_of(text: &str) -> Option<(SubjectType, String, Option<u64>
 /// When there is nothing of that id, or a service does not answer.
 pub(crate) async fn run(out: &Out, stack: &Stack, trace: Trace) -> Outcome {
     let named = Named::parse(&trace.id)?;
+    if trace.since.0 < Timestamp::now() - LONGEST_LOOK {
+        return Err(Failure::usage("--since: no log is kept longer than ten years"));
+    }
     let teller = Teller { stack, store: stack.store()?, client: Client::new(&stack.sdk), now: Timestamp::now() };
     let mut story = Story::default();
     let mut window = None;
@@ -381,7 +386,7 @@ impl Teller<'_> {
                 Some(at) => {
                     story.note(at, Source::Mail, Tone::Good, "mail sent, unless nothing waited any more", detail);
                 }
-                None => story.note(batch.due_at, Source::Mail, Tone::Bad, "mail due since, and not sent", detail),
+                None => story.note(batch.due_at, Source::Mail, Tone::Bad, "mail due, and not sent", detail),
             }
         }
         Ok(())
