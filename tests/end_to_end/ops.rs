@@ -268,6 +268,13 @@ pub async fn a_trace_tells_the_way_from_photo_to_approval(world: &Deployment) ->
     ensure!(story.iter().any(|(source, what)| source == "step" && what.ends_with("approved")), "{story:?}");
     ensure!(story.iter().any(|(source, what)| source == "log" && what.starts_with("receipt-processor:")), "{story:?}");
 
+    let trace = operator.json(&["trace", &id]).await?;
+    let details = trace["entries"].as_array().into_iter().flatten().filter_map(|entry| entry["detail"].as_str());
+    let batch = details.filter(|detail| detail.contains("requests to")).find_map(|detail| detail.split(':').next());
+    let batch = operator.json(&["trace", batch.context("the mail is a batch")?, "--no-logs", "--no-queues"]).await?;
+    let about = format!("{id}.1.1");
+    ensure!(whats(&batch)?.len() == 1 && batch.to_string().contains(&about), "{batch}");
+
     // The same story by every other id.
     for other in [&receipt_id, &format!("{id}.1"), &format!("expense/{id}/2"), &execution] {
         let story = whats(&operator.json(&["trace", other, "--no-logs", "--no-queues"]).await?)?;
@@ -487,6 +494,7 @@ pub async fn what_was_not_delivered_is_degraded_and_published_again(world: &Depl
         Ok(until.filter(|until| *until > now))
     })
     .await?;
+    ensure!(check(name).await?["state"] == "degraded", "it is there still");
     world.aws(&["dynamodb", "delete-item", "--table-name", table, "--key", &key]).await?;
     ensure!(check(name).await?["state"] == "ok", "and it is gone");
     Ok(())

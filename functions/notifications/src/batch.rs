@@ -68,7 +68,7 @@ impl Notifications {
     pub(crate) async fn gather(&self, person: PersonId, kind: Kind, step: StepId) -> Result<(), NotifyError> {
         let due_at = Timestamp::now() + SignedDuration::from_secs(i64::from(self.batch_seconds));
         let gathered = self.store.gather(person, kind, step, due_at).await?;
-        tracing::info!(batch.id = %gathered.nudge.batch, "a mail will say it");
+        tracing::info!(batch.id = %gathered.nudge.batch, "the step is in a batch of mail");
         if !gathered.needs_message {
             return Ok(());
         }
@@ -84,11 +84,7 @@ impl Notifications {
     /// # Errors
     /// [`NotifyError`]; the message is delivered again.
     pub(crate) async fn mail_due(&self, nudge: &Nudge, holder: &str) -> Result<(), NotifyError> {
-        let mailed = self.mail_batch(nudge, holder).await;
-        if let Err(error) = &mailed {
-            tracing::warn!(batch.id = %nudge.batch, %error, "mail of a batch not sent");
-        }
-        mailed
+        self.mail_batch(nudge, holder).await.map_err(|error| NotifyError::Batch(nudge.batch, Box::new(error)))
     }
 
     async fn mail_batch(&self, nudge: &Nudge, holder: &str) -> Result<(), NotifyError> {

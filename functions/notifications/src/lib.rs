@@ -41,7 +41,7 @@ use slipstream_common::{
     store::{ChangeError, Store},
     table::{StoreError, Table},
 };
-use slipstream_events::{Event, EventBody, ExpenseState, ExpenseStatus, PersonId, ReceiptFailed, Role};
+use slipstream_events::{BatchId, Event, EventBody, ExpenseState, ExpenseStatus, PersonId, ReceiptFailed, Role};
 use tracing::Instrument as _;
 
 use batch::step_id;
@@ -82,6 +82,9 @@ enum NotifyError {
     Mail(String),
     #[error(transparent)]
     Change(#[from] ChangeError),
+    /// Of the approvals that are mailed together, so that the log line names them.
+    #[error("{0}: {1}")]
+    Batch(BatchId, Box<NotifyError>),
     #[error("the queue does not answer: {0}")]
     Queue(String),
     #[error("the message is neither an event nor what the mail service says")]

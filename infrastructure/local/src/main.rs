@@ -94,10 +94,6 @@ async fn main() -> ExitCode {
         () = interruption() => Ok(ExitCode::from(130)),
     };
     result.unwrap_or_else(|error| {
-        // Whoever closed the pipe, `head` for example, has seen enough.
-        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
-            return ExitCode::SUCCESS;
-        }
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
@@ -106,14 +102,22 @@ async fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command.unwrap_or(Command::Up(cli.up)) {
         Command::Up(up) => self::up(up).await?,
-        Command::Status { json } => status(json).await?,
-        Command::Logs { function, once } => logs(function.as_deref(), once).await?,
+        Command::Status { json } => seen_enough(status(json).await)?,
+        Command::Logs { function, once } => seen_enough(logs(function.as_deref(), once).await)?,
         Command::Down => down().await?,
         Command::Reader { port } => reader(port).await?,
         Command::Read(read) => return self::read(read).await,
         Command::Demo(demo) => return demo::run(demo).await,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whoever closed the pipe, `head` for example, has seen enough.
+fn seen_enough(printed: Result<()>) -> Result<()> {
+    printed.or_else(|error| match error.downcast_ref::<io::Error>() {
+        Some(fault) if fault.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error),
+    })
 }
 
 /// Ctrl-C, or what `cargo local down` and service managers send.

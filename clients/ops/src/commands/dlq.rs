@@ -222,20 +222,31 @@ struct Line {
     reason: String,
 }
 
-/// Fails where somebody else holds messages of the queue, which nobody sees meanwhile.
-fn nobody_holds(name: &str, in_flight: usize) -> Outcome {
-    if in_flight == 0 {
-        return Ok(());
+/// How many messages of a queue there are beside those that were `found`: SQS counts about, and a minute or so late.
+fn hidden(depth: Depth, found: usize) -> usize {
+    if found < MOST_HELD { (depth.visible + depth.in_flight).saturating_sub(found) } else { 0 }
+}
+
+/// What is to be said of messages that nobody can see now.
+fn held_by_others(name: &str, hidden: usize) -> String {
+    let messages = count(hidden, "message", "messages");
+    format!("{messages} of {name} may be held by somebody else, or by a look that died, and be back within two minutes")
+}
+
+/// Whether there is nothing because nothing waits.
+///
+/// # Errors
+/// When it may only be hidden.
+fn nothing_waits(name: &str, hidden: usize) -> Outcome<String> {
+    match hidden {
+        0 => Ok(format!("nothing waits in {name}")),
+        some => Err(Failure::refused(format!("{}: look again", held_by_others(name, some)))),
     }
-    let messages = count(in_flight, "message", "messages");
-    Err(Failure::refused(format!(
-        "{messages} of {name} are held by somebody else, or by a look that died; they are back within two minutes: look again"
-    )))
 }
 
 async fn list_messages(out: &Out, stack: &Stack, name: &str) -> Outcome {
     let queue = letters::queue(stack, name)?;
-    let in_flight = letters::depth(stack, name, &queue.url).await?.in_flight;
+    let depth = letters::depth(stack, name, &queue.url).await?;
     let held = letters::hold(stack, &queue, MOST_HELD, |_| false).await?;
     let found = held.letters.clone();
     held.give_back().await;
@@ -250,9 +261,10 @@ async fn list_messages(out: &Out, stack: &Stack, name: &str) -> Outcome {
         });
     }
     let now = Timestamp::now();
+    let hidden = hidden(depth, lines.len());
     out.answer(&lines, || {
         if lines.is_empty() {
-            return if in_flight == 0 { format!("nothing waits in {name}") } else { String::new() };
+            return nothing_waits(name, hidden).unwrap_or_default();
         }
         let mut table = Table::new(["ID", "AGE", "TAKEN OUT", "ABOUT", "REASON"]);
         for line in &lines {
@@ -262,7 +274,10 @@ async fn list_messages(out: &Out, stack: &Stack, name: &str) -> Outcome {
         }
         table.render(out)
     });
-    nobody_holds(name, in_flight)
+    if hidden > 0 {
+        out.note(&held_by_others(name, hidden));
+    }
+    Ok(())
 }
 
 async fn list_set_aside(out: &Out, stack: &Stack) -> Outcome {
@@ -290,7 +305,7 @@ async fn list_set_aside(out: &Out, stack: &Stack) -> Outcome {
 
 async fn show(out: &Out, stack: &Stack, name: &str, id: Option<&String>) -> Outcome {
     let queue = letters::queue(stack, name)?;
-    let in_flight = letters::depth(stack, name, &queue.url).await?.in_flight;
+    let depth = letters::depth(stack, name, &queue.url).await?;
     let held = letters::hold(stack, &queue, MOST_HELD, |_| false).await?;
     let held = match id {
         Some(id) => held.choose(std::slice::from_ref(id)).await?,
@@ -299,8 +314,7 @@ async fn show(out: &Out, stack: &Stack, name: &str, id: Option<&String>) -> Outc
     let letter = held.letters.first().cloned();
     held.give_back().await;
     let Some(letter) = letter else {
-        nobody_holds(name, in_flight)?;
-        return Err(Failure::not_found(format!("nothing waits in {name}")));
+        return Err(Failure::not_found(nothing_waits(name, hidden(depth, 0))?));
     };
     let reason = reason(stack, &letter).await;
     let body = letter.json().unwrap_or_else(|| Value::String(letter.body.clone()));
@@ -404,8 +418,7 @@ async fn each(
 ) -> Outcome {
     let (mut done, mut failed) = (Vec::new(), Vec::new());
     let queue = letters::queue(stack, name)?;
-    // Whoever asks for all must know of those that cannot be seen.
-    let unseen = if ids.is_empty() { letters::depth(stack, name, &queue.url).await?.in_flight } else { 0 };
+    let depth = letters::depth(stack, name, &queue.url).await?;
     // All of them may be more than are held at once.
     loop {
         let mut held = taken(stack, &queue, ids).await?;
@@ -426,9 +439,13 @@ async fn each(
             break;
         }
     }
-    let nothing = if unseen == 0 { format!("nothing waits in {name}") } else { String::new() };
-    told(out, &done, &failed, &nothing)?;
-    nobody_holds(name, unseen)
+    // Whoever asks for all must know of those that cannot be seen.
+    let hidden = if ids.is_empty() { hidden(depth, done.len() + failed.len()) } else { 0 };
+    let nothing = if done.is_empty() && failed.is_empty() { nothing_waits(name, hidden)? } else { String::new() };
+    if hidden > 0 {
+        out.note(&held_by_others(name, hidden));
+    }
+    told(out, &done, &failed, &nothing)
 }
 
 async fn redrive(out: &Out, stack: &Stack, name: &str, ids: &[String]) -> Outcome {
@@ -599,7 +616,9 @@ mod tests {
         let failure = told(&Out::new(true), &[], &failed, "nothing").unwrap_err();
         assert_eq!((failure.exit, failure.message.as_str()), (Exit::Refused, "1 of 1 are still where they were"));
         assert!(told(&Out::new(true), &[], &[], "nothing").is_ok());
-        assert!(nobody_holds("sweeper", 0).is_ok());
-        assert_eq!(nobody_holds("sweeper", 56).unwrap_err().exit, Exit::Refused);
+        let depth = Depth { visible: 4, in_flight: 56, delayed: 0 };
+        assert_eq!((hidden(depth, 0), hidden(depth, 4), hidden(depth, 60), hidden(depth, 70)), (60, 56, 0, 0));
+        assert!(nothing_waits("sweeper", 0).unwrap().contains("nothing waits"));
+        assert_eq!(nothing_waits("sweeper", 56).unwrap_err().exit, Exit::Refused);
     }
 }

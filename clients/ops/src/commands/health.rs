@@ -22,7 +22,7 @@ use slipstream_events::{ExpenseState, SubmissionId};
 
 use crate::{
     failure::{Exit, Failure, Outcome},
-    letters::{self, Bucket, MOST_HELD, kebab},
+    letters::{self, Bucket, kebab},
     output::{Out, Table, Tone, count},
     rules,
     stack::Stack,
@@ -100,7 +100,7 @@ pub(crate) async fn run(out: &Out, stack: &Stack, health: Health) -> Outcome {
     let mut checks = examiner.dead_letters().await?;
     checks.push(examiner.set_aside().await?);
     checks.extend(examiner.queues().await?);
-    checks.push(disabled(&rules::all(stack).await?));
+    checks.push(disabled(&rules::all(stack).await?, stack.output("EventBusName")?));
     checks.extend(examiner.deliveries().await?);
     checks.push(examiner.receipts().await?);
     checks.extend(examiner.open_work().await?);
@@ -172,14 +172,10 @@ impl Examiner<'_> {
                 checks.push(Check::ok(name, "none"));
                 continue;
             }
-            // SQS itself does not say how old they are.
-            let held = letters::hold(self.stack, &queue, MOST_HELD, |_| false).await?;
-            let oldest = held.letters.first().map(|letter| letter.sent_at);
-            held.give_back().await;
-            let list = format!("slip-ops dlq list {} tells why; mend the cause, then ", queue.name);
+            let list = format!("slip-ops dlq list {} tells how old and why; mend the cause, then ", queue.name);
             let remedy =
                 list + if queue.work.is_some() { "redrive" } else { "discard; the sweeper does what they were for" };
-            checks.push(Check::degraded(name, count(waiting, "message", "messages"), remedy).since(oldest));
+            checks.push(Check::degraded(name, count(waiting, "message", "messages"), remedy));
         }
         Ok(checks)
     }
@@ -216,7 +212,9 @@ impl Examiner<'_> {
         let floor = self.now - LOOK_BACK;
         let since = mark.map_or(floor, |mark| mark.delivered_until.max(floor));
         let mut missing: Vec<EventRecord> = Vec::new();
-        let no_events = outbox::events_between(&self.store.table, since, self.before, async |page| {
+        // The mark goes past what is no event: that is looked for behind it, too.
+        let no_events = outbox::events_between(&self.store.table, floor, self.now, async |mut page| {
+            page.retain(|record| record.occurred_at >= since && record.occurred_at <= self.before);
             missing.extend(outbox::unseen(&projections, page).await?);
             Ok::<_, StoreError>(())
         });
@@ -313,14 +311,14 @@ impl Examiner<'_> {
     }
 }
 
-fn disabled(all: &[rules::Rule]) -> Check {
+fn disabled(all: &[rules::Rule], bus: &str) -> Check {
     let name = "rules";
-    let off: Vec<&str> = all.iter().filter(|rule| !rule.enabled).map(|rule| rule.name.as_str()).collect();
-    if off.is_empty() {
-        return Check::ok(name, "all are enabled");
-    }
-    let remedy = "its consumer gets no events: aws events enable-rule";
-    Check::degraded(name, format!("disabled: {}", off.join(", ")), remedy)
+    let off: Vec<&rules::Rule> = all.iter().filter(|rule| !rule.enabled).collect();
+    let Some(first) = off.first() else { return Check::ok(name, "all are enabled") };
+    let names: Vec<&str> = off.iter().map(|rule| rule.name.as_str()).collect();
+    let physical = first.arn.rsplit('/').next().unwrap_or_default();
+    let remedy = format!("no events go there: aws events enable-rule --event-bus-name {bus} --name {physical}");
+    Check::degraded(name, format!("disabled: {}", names.join(", ")), remedy)
 }
 
 fn delivered(missing: &[EventRecord]) -> Check {
@@ -465,6 +463,24 @@ mod tests {
         let silent = swept(mark("2026-03-12T11:00:00Z"), now);
         assert_eq!((silent.state, silent.detail.as_str()), (State::Degraded, "its mark is 1 h 0 min old"));
         assert_eq!(swept(None, now).state, State::Note);
+    }
+
+    #[test]
+    fn a_rule_that_is_off_is_named_with_the_command_that_turns_it_on() {
+        let rule = |name: &str, enabled| rules::Rule {
+            name: name.to_owned(),
+            arn: format!("arn:aws:events:us-east-1:1:rule/slipstream/slipstream-{name}"),
+            enabled,
+            pattern: json!({}),
+        };
+        assert_eq!(disabled(&[rule("approval", true)], "slipstream").state, State::Ok);
+        let off = disabled(&[rule("approval", true), rule("projections", false)], "slipstream");
+        assert_eq!((off.state, off.detail.as_str()), (State::Degraded, "disabled: projections"));
+        assert!(
+            off.remedy.ends_with("enable-rule --event-bus-name slipstream --name slipstream-projections"),
+            "{}",
+            off.remedy
+        );
     }
 
     #[test]

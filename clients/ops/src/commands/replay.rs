@@ -156,7 +156,7 @@ impl Start {
             return Err(Failure::usage(text));
         }
         if from < now - LONGEST_ARCHIVE {
-            return Err(Failure::refused(format!("--from {from}: no archive reaches back more than 1000 days")));
+            return Err(Failure::usage(format!("--from {from}: no archive reaches back more than 1000 days")));
         }
         if to > safe && !self.force && !self.dry_run {
             return Err(Failure::refused(format!(
@@ -548,6 +548,17 @@ mod tests {
 
     use super::*;
     use crate::commands::{Cli, Command};
+
+    const TEMPLATE: &str = include_str!("../../../../infrastructure/template.yaml");
+
+    #[test]
+    fn no_archive_reaches_back_further_than_the_template_lets_it() {
+        let parameter = TEMPLATE.split("\n  ArchiveRetentionDays:\n").nth(1).unwrap();
+        let most = parameter.lines().find_map(|line| line.trim().strip_prefix("MaxValue: ")).unwrap();
+        assert_eq!(LONGEST_ARCHIVE, SignedDuration::from_hours(24 * most.parse::<i64>().unwrap()));
+        let far = parse(&["start", "--from", "1001d", "--rule", "projections"]).check().unwrap_err();
+        assert_eq!(far.exit, Exit::Usage);
+    }
 
     fn parse(arguments: &[&str]) -> Replay {
         let all = ["slip-ops", "replay"].iter().chain(arguments);

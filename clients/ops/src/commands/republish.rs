@@ -108,7 +108,11 @@ impl Republish {
         let since_mark = mark.map_or(to - FIRST_LOOK, |mark| mark.delivered_until - OVERLAP);
         let from = self.from.map_or(since_mark, |Instant(from)| from);
         if from < now - SEEN_FOR {
-            let given = if self.from.is_some() { format!("--from {from}") } else { format!("a day before --to {to}") };
+            let given = match (self.from, mark) {
+                (Some(_), _) => format!("--from {from}"),
+                (None, Some(_)) => format!("the sweeper's mark, {from},"),
+                (None, None) => format!("a day before --to {to}"),
+            };
             return Err(Failure::refused(format!(
                 "{given} is more than 35 days ago, for which seen events are remembered: all before would look lost. \
                  Replay that time, or name a subject"

@@ -12,10 +12,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 use slipstream_common::{
-    keys::{self, EVENT_PREFIX, Key},
+    keys::{self, EVENT_PREFIX, Index, Key, Open},
+    mailing::{Gathering, Kind, Nudge, StepId},
     outbox,
     records::{EventRecord, GuardRecord, ReceiptRecord, StepRecord, StepStatus},
     store::Store,
+    table::IndexQuery,
 };
 use slipstream_events::{BatchId, Event, ExpenseId, ReceiptId, SubjectType, SubmissionId};
 
@@ -55,9 +57,11 @@ Examples:
   slip-ops trace rcp_…                                     a receipt, and the expense drafted of it
   slip-ops trace expense/exp_…/4                           an event, among its subject's
   slip-ops trace arn:aws:states:…:execution:…              an execution, or its name
+  slip-ops trace bat_…                                     a mail about several approvals
   slip-ops trace 0d9c1f1e-5a3b-4a55-9a53-2f1f4f0b7c11      a request, or a correlation id")]
 pub(crate) struct Trace {
-    /// An id: of an expense, a submission, a receipt, a report, an event, an execution, a request, or a correlation id
+    /// An id: of an expense, a submission, a receipt, a report, an event, an execution, a batch of mail, a request, or a
+    /// correlation id
     id: String,
     /// For requests and correlation ids: how far back to look
     #[arg(long, default_value = "2d", value_name = "WHEN")]
@@ -79,6 +83,8 @@ enum Named {
     /// Any subject of events, and which of its versions is meant.
     Subject(SubjectType, String, Option<u64>),
     Execution(String),
+    /// Approvals that a person is mailed about together.
+    Batch(BatchId),
     /// A request, a correlation id, or an execution by its name.
     Other(String),
 }
@@ -102,6 +108,9 @@ impl Named {
         }
         if text.starts_with("rpt_") {
             return Ok(Self::Subject(SubjectType::Report, text.to_owned(), None));
+        }
+        if text.starts_with("bat_") {
+            return text.parse().map(Self::Batch).map_err(|_| wrong("batch", DIGITS));
         }
         if text.starts_with("arn:") {
             let execution = text.contains(":states:") && text.contains(":execution:");
@@ -153,6 +162,10 @@ pub(crate) async fn run(out: &Out, stack: &Stack, trace: Trace) -> Outcome {
         }
         Named::Receipt(id) => teller.receipt_and_expense(&mut story, id).await?,
         Named::Subject(kind, id, version) => teller.subject(&mut story, kind, &id, version).await?,
+        Named::Batch(id) => {
+            story.ids.insert(id.to_string());
+            teller.batches(&mut story, BTreeSet::from([id])).await?;
+        }
         Named::Execution(arn) => teller.of_execution(&mut story, &arn).await?,
         Named::Other(id) => {
             let machine = stack.output("StateMachineArn")?;
@@ -175,6 +188,8 @@ pub(crate) async fn run(out: &Out, stack: &Stack, trace: Trace) -> Outcome {
         let batches: BTreeSet<BatchId> =
             found.iter().filter_map(|line| line.field("batch.id")).filter_map(|id| id.parse().ok()).collect();
         let ids: BTreeSet<String> = batches.iter().map(ToString::to_string).collect();
+        let asked_for = &story.ids;
+        let batches = batches.into_iter().filter(|id| !asked_for.contains(&id.to_string())).collect();
         teller.batches(&mut story, batches).await?;
         let told = |line: &logs::Line| found.contains(line);
         let further = logs::naming(stack, &logs::groups(stack, Some(MAILER)), &ids, since).await?;
@@ -373,20 +388,28 @@ impl Teller<'_> {
         Ok(())
     }
 
-    /// Mails that say several things, and whether they are out.
+    /// Mails about what falls together, and whether they are out.
     async fn batches(&self, story: &mut Story, batches: BTreeSet<BatchId>) -> Outcome {
         for id in batches {
-            let Some(batch) = self.store.batch(id).await? else {
-                let what = "a mail is gathered, and not due yet or not sent";
-                story.note(self.now, Source::Mail, Tone::Faint, what, id.to_string());
-                continue;
+            let steps = |steps: &[StepId]| steps.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let about = |nudge: &Nudge, about: &[StepId]| {
+                format!("{id}: {} to {}, about {}", nudge.kind.name(), nudge.person, steps(about))
             };
-            let detail = format!("{id}, {}, to {}", batch.nudge.kind.name(), batch.nudge.person);
-            match batch.sent_at {
-                Some(at) => {
-                    story.note(at, Source::Mail, Tone::Good, "mail sent, unless nothing waited any more", detail);
-                }
-                None => story.note(batch.due_at, Source::Mail, Tone::Bad, "mail due, and not sent", detail),
+            if let Some(batch) = self.store.batch(id).await? {
+                let (at, tone, what) = match batch.sent_at {
+                    // It is noted before it is sent: its log line tells of that.
+                    Some(at) if batch.nudge.kind == Kind::Reminder => (at, Tone::Plain, "a reminder is begun"),
+                    Some(at) => (at, Tone::Good, "mail sent, unless nothing waited any more"),
+                    None => (batch.due_at, Tone::Bad, "mail due, and not sent"),
+                };
+                story.note(at, Source::Mail, tone, what, about(&batch.nudge, &batch.steps));
+                continue;
+            }
+            let gathered: Vec<Gathering> =
+                self.store.table.query_all(&IndexQuery::of(Index::Open, Open::Mail.pk())).await?;
+            if let Some(gathering) = gathered.iter().find(|gathering| gathering.nudge.batch == id) {
+                let about = about(&gathering.nudge, &gathering.steps);
+                story.note(gathering.due_at, Source::Mail, Tone::Warning, "mail gathered; due", about);
             }
         }
         Ok(())
@@ -636,6 +659,15 @@ mod tests {
     const EXPENSE: &str = "exp_0123456789abcdef0123456789abcdef";
 
     #[test]
+    fn requests_are_looked_for_as_far_back_as_logs_can_reach() {
+        let template = include_str!("../../../../infrastructure/template.yaml");
+        let parameter = template.split("\n  LogRetentionDays:\n").nth(1).unwrap();
+        let values = parameter.lines().find_map(|line| line.trim().strip_prefix("AllowedValues: [")?.strip_suffix(']'));
+        let most: i64 = values.unwrap().rsplit(", ").next().unwrap().parse().unwrap();
+        assert!(LONGEST_LOOK >= SignedDuration::from_hours(24 * most));
+    }
+
+    #[test]
     fn ids_say_what_they_name() {
         let parse = |text: &str| Named::parse(text).unwrap();
         assert_eq!(parse(EXPENSE), Named::Expense(EXPENSE.parse().unwrap()));
@@ -648,6 +680,8 @@ mod tests {
         assert_eq!(parse("policy/policy/3"), Named::Subject(SubjectType::Policy, "policy".to_owned(), Some(3)));
         let arn = "arn:aws:states:eu-central-1:123456789012:execution:slipstream-expense-approval:x";
         assert_eq!(parse(arn), Named::Execution(arn.to_owned()));
+        let batch = EXPENSE.replace("exp", "bat");
+        assert_eq!(parse(&batch), Named::Batch(batch.parse().unwrap()));
         let restart = format!("{EXPENSE}-1-restart-2");
         assert_eq!(parse(&restart), Named::Other(restart));
         let request = "0d9c1f1e-5a3b-4a55-9a53-2f1f4f0b7c11";
