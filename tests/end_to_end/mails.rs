@@ -182,6 +182,9 @@ pub async fn an_approver_is_reminded_once_a_day_of_all_that_waits(world: &Deploy
     .await
 }
 
+/// The mail that comes back, as the mail service names it.
+const BOUNCED: &str = "EXAMPLE7c191be45-e9aedb9a-02f9-4d12-a87d-dd0099a07f8a-000000";
+
 /// An event of the mail service about a mail to somebody, in the form in which it comes.
 fn bounce(to: &str, kind: &str) -> Value {
     json!({
@@ -197,7 +200,7 @@ fn bounce(to: &str, kind: &str) -> Value {
         "mail": {
             "timestamp": "2026-03-12T10:40:02.012Z", "source": "expenses@example.com",
             "sourceArn": "arn:aws:ses:eu-central-1:123456789012:identity/expenses@example.com",
-            "sendingAccountId": "123456789012", "messageId": "EXAMPLE7c191be45-e9aedb9a-02f9-4d12-a87d-dd0099a07f8a-000000",
+            "sendingAccountId": "123456789012", "messageId": BOUNCED,
             "destination": [to], "headersTruncated": false, "headers": [], "commonHeaders": { "to": [to] },
             "tags": { "ses:configuration-set": ["slipstream"] },
         },
@@ -240,6 +243,14 @@ pub async fn a_dead_mailbox_holds_nothing_up(world: &Deployment) -> Result<()> {
     ensure!(asked.mentions("does not arrive") && asked.mentions(&to), "it says why they are asked: {:?}", asked.text);
     let finance = world.person("finance")?.email.clone();
     mail_to(world, &finance, "Mail to ", &to).await?;
+
+    let told =
+        |line: &str| line.contains("does not arrive") && line.contains(BOUNCED) && line.contains(&manager.person_id);
+    wait::until("the log to name the mail", DEADLINE, async || {
+        let lines = world.logs("notifications", 0).await?;
+        Ok(lines.iter().any(|line| told(&line.message)).then_some(()))
+    })
+    .await?;
 
     // A complaint on top is nothing new; nobody is told twice.
     let complaint = json!({

@@ -269,6 +269,7 @@ pub async fn a_trace_tells_the_way_from_photo_to_approval(world: &Deployment) ->
     ensure!(story.iter().any(|(source, what)| source == "log" && what.starts_with("receipt-processor:")), "{story:?}");
 
     let trace = operator.json(&["trace", &id]).await?;
+    ensure!(trace.to_string().contains("mail.id="), "a mail is named as the mail service does: {trace}");
     let details = trace["entries"].as_array().into_iter().flatten().filter_map(|entry| entry["detail"].as_str());
     let batch = details.filter(|detail| detail.contains("requests to")).find_map(|detail| detail.split(':').next());
     let batch = operator.json(&["trace", batch.context("the mail is a batch")?, "--no-logs", "--no-queues"]).await?;

@@ -110,8 +110,9 @@ impl Notifications {
                     Kind::RequestsAgain | Kind::Reminder => self.request(&batch, false).await?,
                 };
                 if let Some((to, mail)) = mail {
-                    self.send(&to, &mail).await?;
-                    tracing::info!(batch.id = %batch.nudge.batch, attempts = guard.attempts, "mail of a batch sent");
+                    let sent = self.send(&to, &mail).await?;
+                    let batch = batch.nudge.batch;
+                    tracing::info!(batch.id = %batch, mail.id = sent, attempts = guard.attempts, "mail of a batch sent");
                 }
                 guard::end(&self.store.table, &key, guard).await?;
             }
@@ -151,8 +152,8 @@ impl Notifications {
         self.store.table.put(&keys::batch(nudge.batch), batch.to_item()?).await?;
         match self.request(&batch, false).await? {
             Some((to, mail)) => {
-                self.send(&to, &mail).await?;
-                tracing::info!(batch.id = %nudge.batch, attempts = guard.attempts, "reminder sent");
+                let sent = self.send(&to, &mail).await?;
+                tracing::info!(batch.id = %nudge.batch, mail.id = sent, attempts = guard.attempts, "reminder sent");
                 guard::end(&self.store.table, &key, guard).await?;
             }
             // Nothing waits any more: what comes today may be reminded of.

@@ -15,6 +15,7 @@ use slipstream_common::{
     table::IndexQuery,
 };
 use slipstream_events::{Actor, Cause};
+use tracing::Instrument as _;
 
 use crate::{Notifications, NotifyError, mail::Mail};
 
@@ -38,6 +39,19 @@ enum MailEvent {
     },
     #[serde(other)]
     Other,
+}
+
+/// The mail that an event is about.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct MailOf {
+    mail: MailHead,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct MailHead {
+    message_id: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -96,6 +110,12 @@ impl Notifications {
             return Ok(());
         }
         let event = serde_json::from_str(body).map_err(|_| NotifyError::Unknown)?;
+        let of: MailOf = serde_json::from_str(body).unwrap_or_default();
+        let span = tracing::info_span!("feedback", mail.id = of.mail.message_id);
+        self.hear(event, holder).instrument(span).await
+    }
+
+    async fn hear(&self, event: MailEvent, holder: &str) -> Result<(), NotifyError> {
         for address in unreachable(event) {
             let people = IndexQuery::of(Index::Approver, keys::people_at(&address));
             let people: Vec<PersonRecord> = self.store.table.query_all(&people).await?;

@@ -277,8 +277,8 @@ impl Notifications {
             Begin::Held => return Err(NotifyError::Leased),
         };
         if let Some((to, mail)) = mail().await? {
-            self.send(&to, &mail).await?;
-            tracing::info!(attempts = guard.attempts, "mail sent");
+            let sent = self.send(&to, &mail).await?;
+            tracing::info!(mail.id = sent, attempts = guard.attempts, "mail sent");
         }
         guard::end(&self.store.table, key, guard).await?;
         Ok(())
@@ -382,24 +382,25 @@ impl Notifications {
         Some(Picture(object.body.collect().await.ok()?.into_bytes().to_vec()))
     }
 
-    async fn send(&self, to: &PersonRecord, mail: &Mail) -> Result<(), NotifyError> {
+    /// Sends a mail: its id at the mail service, or nothing if mail does not reach them.
+    async fn send(&self, to: &PersonRecord, mail: &Mail) -> Result<Option<String>, NotifyError> {
         if to.state.mail_undeliverable {
             tracing::info!("mail to them comes back: none is sent until that is cleared");
-            return Ok(());
+            return Ok(None);
         }
         // The address of a person who was erased. Nobody has one in this domain (RFC 6761, section 6.4).
         if to.email.ends_with(".invalid") {
             tracing::info!("there is nobody to mail any more");
-            return Ok(());
+            return Ok(None);
         }
         let raw = mail.to_mime(&self.mail_from, &to.email).map_err(|error| NotifyError::Mail(error.to_string()))?;
         let message = aws_sdk_ses::types::RawMessage::builder().data(aws_sdk_ses::primitives::Blob::new(raw)).build();
         let message = message.map_err(|error| NotifyError::Mail(error.to_string()))?;
         let request = self.ses.send_raw_email().source(&self.mail_from).destinations(&to.email).raw_message(message);
         match request.send().await {
-            Ok(_) => {
+            Ok(sent) => {
                 Metrics::new().count("MailsSent", 1).emit();
-                Ok(())
+                Ok(Some(sent.message_id))
             }
             Err(error) => {
                 // The service's message may repeat the address: only its code is told.

@@ -157,8 +157,9 @@ impl Notifications {
                             self.gather(approver, Kind::Requests, StepId::of(step)).await?;
                         }
                     } else if let Some((to, mail)) = self.report_mail(record, approver).await? {
-                        self.send(&to, &mail).await?;
-                        tracing::info!(report.id = %record.report, attempts = guard.attempts, "mail of a report sent");
+                        let sent = self.send(&to, &mail).await?;
+                        let report = record.report;
+                        tracing::info!(report.id = %report, mail.id = sent, attempts = guard.attempts, "mail of a report sent");
                     }
                     guard::end(&self.store.table, &key, guard).await?;
                 }
