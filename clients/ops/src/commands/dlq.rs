@@ -359,7 +359,8 @@ async fn show_set_aside(out: &Out, stack: &Stack, key: Option<&str>) -> Outcome 
     let shown = json!({ "queue": SET_ASIDE, "key": object.key, "at": object.at, "reason": reason, "body": content });
     out.answer(&shown, || {
         let at = time::second(object.at);
-        format!("key     {}\nat      {at}\nreason  {reason}\n{}", object.key, pretty(&content))
+        let head = [format!("key     {}", object.key), format!("at      {at}"), format!("reason  {reason}")];
+        format!("{}\n{}", head.map(|line| crate::output::clean(&line)).join("\n"), pretty(&content))
     });
     Ok(())
 }
