@@ -473,7 +473,7 @@ pub async fn what_was_not_delivered_is_degraded_and_published_again(world: &Depl
     ensure!(check(name).await?["state"] == "ok", "and it is gone");
 
     // What somebody wrote among the events by hand is told of, and holds nobody up.
-    let name = "events that cannot be read";
+    let name = "items that are no events";
     ensure!(check(name).await?["state"] == "ok", "every event can be read");
     let now = jiff::Timestamp::now();
     let (pk, table) = (format!("EXPENSE#{}", uuid::Uuid::new_v4()), world.output("TableName")?);

@@ -7,7 +7,8 @@
 //!
 //! - `failure`: exit codes and messages; `output`: stdout, stderr, tables, colours; `time`: instants and spans as typed
 //! - `stack`: the stack's outputs and resources, and the clients of its services
-//! - `letters`: dead-letter queues and set-aside records; `logs`: log lines; `rules`: who gets which events
+//! - `letters`: dead-letter queues and set-aside records; `logs`: log lines; `rules`: who gets which events; `named`: what an
+//!   id names
 //! - `commands`: one module per subject
 //!
 //! It must not decide anything that a function decides.
@@ -21,6 +22,7 @@ mod commands;
 mod failure;
 mod letters;
 mod logs;
+mod named;
 mod output;
 mod rules;
 mod stack;

@@ -222,9 +222,9 @@ struct Line {
     reason: String,
 }
 
-/// How many messages of a queue there are beside those that were `found`: SQS counts about, and a minute or so late.
+/// How many messages of a queue there were beside those that were `found`: SQS counts about, and a minute or so late.
 fn hidden(depth: Depth, found: usize) -> usize {
-    if found < MOST_HELD { (depth.visible + depth.in_flight).saturating_sub(found) } else { 0 }
+    (depth.visible + depth.in_flight).saturating_sub(found)
 }
 
 /// What is to be said of messages that nobody can see now.
@@ -261,7 +261,8 @@ async fn list_messages(out: &Out, stack: &Stack, name: &str) -> Outcome {
         });
     }
     let now = Timestamp::now();
-    let hidden = hidden(depth, lines.len());
+    // No more are listed than are held at once.
+    let hidden = if lines.len() < MOST_HELD { hidden(depth, lines.len()) } else { 0 };
     out.answer(&lines, || {
         if lines.is_empty() {
             return nothing_waits(name, hidden).unwrap_or_default();
@@ -399,7 +400,8 @@ fn told(out: &Out, done: &[Done], failed: &[(String, Failure)], nothing: &str) -
         if done.is_empty() && failed.is_empty() {
             return nothing.to_owned();
         }
-        done.iter().map(|done| format!("{}  {}", done.id, done.outcome)).collect::<Vec<_>>().join("\n")
+        let line = |done: &Done| crate::output::clean(&format!("{}  {}", done.id, done.outcome));
+        done.iter().map(line).collect::<Vec<_>>().join("\n")
     });
     for (id, failure) in failed {
         out.note(&format!("error: {id}: {}", failure.message));
@@ -441,7 +443,7 @@ async fn each(
         }
     }
     // Whoever asks for all must know of those that cannot be seen.
-    let hidden = if ids.is_empty() { hidden(depth, done.len() + failed.len()) } else { 0 };
+    let hidden = if ids.is_empty() && failed.is_empty() { hidden(depth, done.len()) } else { 0 };
     let nothing = if done.is_empty() && failed.is_empty() { nothing_waits(name, hidden)? } else { String::new() };
     if hidden > 0 {
         out.note(&held_by_others(name, hidden));

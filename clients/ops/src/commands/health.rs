@@ -213,13 +213,13 @@ impl Examiner<'_> {
         let since = mark.map_or(floor, |mark| mark.delivered_until.max(floor));
         let mut missing: Vec<EventRecord> = Vec::new();
         // The mark goes past what is no event: that is looked for behind it, too.
-        let no_events = outbox::events_between(&self.store.table, floor, self.now, async |mut page| {
+        let strangers = outbox::events_between(&self.store.table, floor, self.now, async |mut page| {
             page.retain(|record| record.occurred_at >= since && record.occurred_at <= self.before);
             missing.extend(outbox::unseen(&projections, page).await?);
             Ok::<_, StoreError>(())
         });
-        let no_events = no_events.await?;
-        Ok(vec![delivered(&missing), readable(&no_events), swept(mark, self.now)])
+        let strangers = strangers.await?;
+        Ok(vec![delivered(&missing), no_events(&strangers), swept(mark, self.now)])
     }
 
     /// Receipts whose bytes are there and that are not read.
@@ -335,12 +335,12 @@ fn delivered(missing: &[EventRecord]) -> Check {
     }
 }
 
-fn readable(no_events: &[Key]) -> Check {
-    let name = "events that cannot be read";
-    match no_events.first() {
+fn no_events(keys: &[Key]) -> Check {
+    let name = "items that are no events";
+    match keys.first() {
         None => Check::ok(name, "none"),
         Some(first) => {
-            let detail = format!("{}, the first {} / {}", no_events.len(), first.pk, first.sk);
+            let detail = format!("{}, the first {} / {}", keys.len(), first.pk, first.sk);
             Check::degraded(name, detail, "somebody wrote into the table by hand: mend or delete the items")
         }
     }

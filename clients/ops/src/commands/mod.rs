@@ -7,6 +7,7 @@ mod republish;
 mod trace;
 
 use clap::{Parser, Subcommand};
+use slipstream_common::keys::Key;
 
 use crate::{failure::Outcome, output::Out, stack::Stack};
 
@@ -83,6 +84,13 @@ pub(crate) async fn run(out: &Out, cli: Cli) -> Outcome {
         Command::Dlq(dlq) => dlq::run(out, &stack, dlq).await,
         Command::Replay(replay) => replay::run(out, &stack, replay).await,
         Command::Republish(republish) => republish::run(out, &stack, republish).await,
+    }
+}
+
+/// Says which items among the events are none.
+fn note_unreadable(out: &Out, no_events: &[Key]) {
+    for key in no_events {
+        out.note(&format!("{} / {} cannot be read as an event and is left out", key.pk, key.sk));
     }
 }
 

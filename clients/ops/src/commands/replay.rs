@@ -22,7 +22,7 @@ use slipstream_common::{
 };
 use slipstream_events::EventType;
 
-use super::republish::note_unreadable;
+use super::note_unreadable;
 use crate::{
     failure::{Exit, Failure, Outcome},
     output::{Out, Table, Tone, count},
@@ -156,7 +156,8 @@ impl Start {
             return Err(Failure::usage(text));
         }
         if from < now - LONGEST_ARCHIVE {
-            return Err(Failure::usage(format!("--from {from}: no archive reaches back more than 1000 days")));
+            let days = LONGEST_ARCHIVE.as_hours() / 24;
+            return Err(Failure::usage(format!("--from {from}: no archive reaches back more than {days} days")));
         }
         if to > safe && !self.force && !self.dry_run {
             return Err(Failure::refused(format!(
@@ -194,9 +195,14 @@ pub(crate) async fn run(out: &Out, stack: &Stack, replay: Replay) -> Outcome {
     }
 }
 
+/// How the names of replays begin that the operators' policy covers.
+fn beginning(stack: &Stack) -> String {
+    format!("{}-", stack.name)
+}
+
 /// Refuses a name that no replay of the stack's operators has.
 fn ours(stack: &Stack, name: &str) -> Outcome {
-    let beginning = format!("{}-", stack.name);
+    let beginning = beginning(stack);
     if name.starts_with(&beginning) {
         return Ok(());
     }
@@ -252,7 +258,7 @@ async fn start(out: &Out, stack: &Stack, client: &Client, start: &Start) -> Outc
         let text = format!("the rule {} is disabled and would deliver nothing: enable it first", off.name);
         return Err(Failure::refused(text));
     }
-    let name = start.name.clone().unwrap_or_else(|| format!("{}-{}", stack.name, now.strftime("%Y%m%dT%H%M%SZ")));
+    let name = start.name.clone().unwrap_or_else(|| format!("{}{}", beginning(stack), now.strftime("%Y%m%dT%H%M%SZ")));
     let plan = Plan {
         name: if start.resend { name + RESEND } else { name },
         description: format!("slip-ops: to {}", names(&chosen)),
@@ -383,7 +389,7 @@ async fn follow(out: &Out, stack: &Stack, client: &Client, name: &str) -> Outcom
 
 async fn list(out: &Out, stack: &Stack, client: &Client) -> Outcome {
     let archive = archive(stack, client).await?;
-    let ours = format!("{}-", stack.name);
+    let ours = beginning(stack);
     let mut found = Vec::new();
     let mut next = None;
     loop {

@@ -4,15 +4,17 @@ use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use slipstream_common::{
-    keys::{self, EVENT_PREFIX, Key},
+    keys::{self, EVENT_PREFIX},
     outbox::{self, DeliveryMark, SEEN_FOR},
     records::EventRecord,
 };
-use slipstream_events::{ExpenseId, ReceiptId, SubjectType, SubmissionId};
+use slipstream_events::SubjectType;
 
+use super::note_unreadable;
 use crate::{
     failure::{Failure, Outcome},
     letters,
+    named::Named,
     output::{Out, Table, Tone, count},
     rules,
     stack::Stack,
@@ -64,30 +66,17 @@ struct Whose {
 
 impl Whose {
     fn parse(text: &str) -> Outcome<Self> {
-        let whose = |kind, id: String, version| Self { kind, id, version };
-        if let Ok(id) = text.parse::<ExpenseId>() {
-            return Ok(whose(SubjectType::Expense, id.to_string(), None));
-        }
-        if let Ok(id) = text.parse::<SubmissionId>() {
-            return Ok(whose(SubjectType::Expense, id.expense.to_string(), None));
-        }
-        if let Ok(id) = text.parse::<ReceiptId>() {
-            return Ok(whose(SubjectType::Receipt, id.to_string(), None));
-        }
-        if text.starts_with("rpt_") {
-            return Ok(whose(SubjectType::Report, text.to_owned(), None));
-        }
-        let found = super::trace::subject_of(text).ok_or_else(|| {
-            let forms = "exp_…, rcp_…, rpt_…, or <type>/<id>, with or without /<version>";
-            Failure::usage(format!("SUBJECT: `{text}` names no subject: give {forms}"))
-        })?;
-        if found.0 == SubjectType::Person {
-            return Err(Failure::refused(
-                "SUBJECT: operators may not read people's partitions; give a time instead, --from and --to: what of it was \
-                 not seen is published",
-            ));
-        }
-        Ok(whose(found.0, found.1, found.2))
+        let (kind, id, version) = match Named::parse("SUBJECT", text)? {
+            Named::Expense(id) => (SubjectType::Expense, id.to_string(), None),
+            Named::Submission(id) => (SubjectType::Expense, id.expense.to_string(), None),
+            Named::Receipt(id) => (SubjectType::Receipt, id.to_string(), None),
+            Named::Subject(kind, id, version) => (kind, id, version),
+            Named::Execution(_) | Named::Batch(_) | Named::Other(_) => {
+                let forms = "exp_…, rcp_…, rpt_…, or <type>/<id>, with or without /<version>";
+                return Err(Failure::usage(format!("SUBJECT: `{text}` names no subject: give {forms}")));
+            }
+        };
+        Ok(Self { kind, id, version })
     }
 }
 
@@ -185,13 +174,6 @@ async fn of_subject(stack: &Stack, whose: &Whose, versions: &[u64]) -> Outcome<V
     match wanted.iter().find(|wanted| !records.iter().any(|(version, _)| version == *wanted)) {
         Some(missing) => Err(Failure::not_found(format!("--version: {name} has no version {missing}"))),
         None => Ok(records.into_iter().map(|(_, record)| record).collect()),
-    }
-}
-
-/// Says which items among the events are none.
-pub(super) fn note_unreadable(out: &Out, no_events: &[Key]) {
-    for key in no_events {
-        out.note(&format!("{} / {} cannot be read as an event and is left out", key.pk, key.sk));
     }
 }
 

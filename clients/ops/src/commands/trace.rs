@@ -21,11 +21,12 @@ use slipstream_common::{
 };
 use slipstream_events::{BatchId, Event, ExpenseId, ReceiptId, SubjectType, SubmissionId};
 
-use super::republish::note_unreadable;
+use super::note_unreadable;
 use crate::{
     failure::{Failure, Outcome},
     letters::{self, Bucket},
     logs,
+    named::Named,
     output::{Out, Tone},
     stack::Stack,
     story::{Entry, Source, Story, as_json, render},
@@ -74,79 +75,12 @@ pub(crate) struct Trace {
     no_queues: bool,
 }
 
-/// What an id names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Named {
-    Expense(ExpenseId),
-    Submission(SubmissionId),
-    Receipt(ReceiptId),
-    /// Any subject of events, and which of its versions is meant.
-    Subject(SubjectType, String, Option<u64>),
-    Execution(String),
-    /// Approvals that a person is mailed about together.
-    Batch(BatchId),
-    /// A request, a correlation id, or an execution by its name.
-    Other(String),
-}
-
-impl Named {
-    fn parse(text: &str) -> Outcome<Self> {
-        let wrong = |kind: &str, form: &str| Failure::usage(format!("ID: `{text}` is no {kind} id: {form}"));
-        const DIGITS: &str = "32 hexadecimal digits after the underscore";
-        if text.starts_with("exp_") && text.contains('.') {
-            let form = "an expense id, a dot and a number from 1";
-            return text.parse().map(Self::Submission).map_err(|_| wrong("submission", form));
-        }
-        if text.starts_with("exp_") && text.len() > 40 && text.contains("-restart-") {
-            return Ok(Self::Other(text.to_owned()));
-        }
-        if text.starts_with("exp_") {
-            return text.parse().map(Self::Expense).map_err(|_| wrong("expense", DIGITS));
-        }
-        if text.starts_with("rcp_") {
-            return text.parse().map(Self::Receipt).map_err(|_| wrong("receipt", DIGITS));
-        }
-        if text.starts_with("rpt_") {
-            return Ok(Self::Subject(SubjectType::Report, text.to_owned(), None));
-        }
-        if text.starts_with("bat_") {
-            return text.parse().map(Self::Batch).map_err(|_| wrong("batch", DIGITS));
-        }
-        if text.starts_with("arn:") {
-            let execution = text.contains(":states:") && text.contains(":execution:");
-            let form = "arn:…:states:…:execution:<machine>:<name>";
-            return execution.then(|| Self::Execution(text.to_owned())).ok_or_else(|| wrong("execution", form));
-        }
-        if text.contains('/') {
-            let (kind, id, version) =
-                subject_of(text).ok_or_else(|| wrong("event", "give <subject type>/<subject id>/<version>"))?;
-            if kind == SubjectType::Person {
-                return Err(Failure::refused(
-                    "ID: operators may not read people's partitions; give a request or a correlation id instead",
-                ));
-            }
-            return Ok(Self::Subject(kind, id, version));
-        }
-        let correlation: Result<slipstream_events::CorrelationId, _> = text.parse();
-        correlation.map(|_| Self::Other(text.to_owned())).map_err(|form| wrong("known", form))
-    }
-}
-
-/// An event's id, or a subject's: `<type>/<id>` with or without `/<version>`.
-pub(super) fn subject_of(text: &str) -> Option<(SubjectType, String, Option<u64>)> {
-    let (kind, rest) = text.split_once('/')?;
-    let kind: SubjectType = serde_json::from_value(Value::String(kind.to_owned())).ok()?;
-    let versioned = rest.rsplit_once('/').and_then(|(id, version)| Some((id, version.parse().ok()?)));
-    let (id, version) = versioned.map_or((rest, None), |(id, version)| (id, Some(version)));
-    (!id.is_empty() && !id.contains('/')).then(|| (kind, id.to_owned(), version))
-}
-
 /// Runs it.
 ///
 /// # Errors
 /// When there is nothing of that id, or a service does not answer.
 pub(crate) async fn run(out: &Out, stack: &Stack, trace: Trace) -> Outcome {
-    let named = Named::parse(&trace.id)?;
+    let named = Named::parse("ID", &trace.id)?;
     if trace.since.0 < Timestamp::now() - LONGEST_LOOK {
         return Err(Failure::usage("--since: no log is kept longer than ten years"));
     }
@@ -390,27 +324,33 @@ impl Teller<'_> {
 
     /// Mails about what falls together, and whether they are out.
     async fn batches(&self, story: &mut Story, batches: BTreeSet<BatchId>) -> Outcome {
+        let about = |nudge: &Nudge, steps: &[StepId]| {
+            let steps: Vec<String> = steps.iter().map(ToString::to_string).collect();
+            format!("{}: {} to {}, about {}", nudge.batch, nudge.kind.name(), nudge.person, steps.join(", "))
+        };
+        let mut gathered = BTreeSet::new();
         for id in batches {
-            let steps = |steps: &[StepId]| steps.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            let about = |nudge: &Nudge, about: &[StepId]| {
-                format!("{id}: {} to {}, about {}", nudge.kind.name(), nudge.person, steps(about))
-            };
-            if let Some(batch) = self.store.batch(id).await? {
-                let (at, tone, what) = match batch.sent_at {
-                    // It is noted before it is sent: its log line tells of that.
-                    Some(at) if batch.nudge.kind == Kind::Reminder => (at, Tone::Plain, "a reminder is begun"),
-                    Some(at) => (at, Tone::Good, "mail sent, unless nothing waited any more"),
-                    None => (batch.due_at, Tone::Bad, "mail due, and not sent"),
-                };
-                story.note(at, Source::Mail, tone, what, about(&batch.nudge, &batch.steps));
+            let Some(batch) = self.store.batch(id).await? else {
+                gathered.insert(id);
                 continue;
-            }
-            let gathered: Vec<Gathering> =
-                self.store.table.query_all(&IndexQuery::of(Index::Open, Open::Mail.pk())).await?;
-            if let Some(gathering) = gathered.iter().find(|gathering| gathering.nudge.batch == id) {
-                let about = about(&gathering.nudge, &gathering.steps);
-                story.note(gathering.due_at, Source::Mail, Tone::Warning, "mail gathered; due", about);
-            }
+            };
+            let (at, tone, what) = match batch.sent_at {
+                // It is noted before it is sent: its log line tells of that.
+                Some(at) if batch.nudge.kind == Kind::Reminder => (at, Tone::Plain, "a reminder is begun"),
+                Some(at) => (at, Tone::Good, "mail sent, unless nothing waited any more"),
+                None => (batch.due_at, Tone::Bad, "mail due, and not sent"),
+            };
+            story.note(at, Source::Mail, tone, what, about(&batch.nudge, &batch.steps));
+        }
+        if gathered.is_empty() {
+            return Ok(());
+        }
+        // What is no batch yet stands under the person that it is for.
+        let open = IndexQuery::of(Index::Open, Open::Mail.pk());
+        let open: Vec<Gathering> = self.store.table.query_all(&open).await?;
+        for gathering in open.iter().filter(|gathering| gathered.contains(&gathering.nudge.batch)) {
+            let about = about(&gathering.nudge, &gathering.steps);
+            story.note(gathering.due_at, Source::Mail, Tone::Warning, "mail gathered; due", about);
         }
         Ok(())
     }
@@ -597,31 +537,20 @@ fn of_machine(name: &str, event: &HistoryEvent) -> Option<Entry> {
     let failed = |error: Option<&str>, cause: Option<&str>| {
         [error.map(str::to_owned), cause.map(said)].into_iter().flatten().collect::<Vec<_>>().join(": ")
     };
-    let (tone, what, detail) = match kind {
-        T::ExecutionStarted => (Tone::Plain, "execution started".to_owned(), String::new()),
-        T::ExecutionSucceeded => (Tone::Good, "execution succeeded".to_owned(), String::new()),
-        T::ExecutionAborted => {
-            let details = event.execution_aborted_event_details();
-            let detail = details.map(|details| failed(details.error(), details.cause())).unwrap_or_default();
-            (Tone::Bad, "execution stopped".to_owned(), detail)
-        }
-        T::ExecutionTimedOut => {
-            let details = event.execution_timed_out_event_details();
-            let detail = details.map(|details| failed(details.error(), details.cause())).unwrap_or_default();
-            (Tone::Bad, "execution timed out".to_owned(), detail)
-        }
-        T::ExecutionFailed => {
-            let details = event.execution_failed_event_details();
-            let detail = details.map(|details| failed(details.error(), details.cause())).unwrap_or_default();
-            (Tone::Bad, "execution failed".to_owned(), detail)
-        }
-        T::TaskFailed => {
-            let details = event.task_failed_event_details();
-            let detail = details.map(|details| failed(details.error(), details.cause())).unwrap_or_default();
-            (Tone::Warning, "task failed".to_owned(), detail)
-        }
-        T::TaskTimedOut => (Tone::Plain, "task timed out".to_owned(), String::new()),
-        _ => (Tone::Plain, format!("-> {}", entered?), String::new()),
+    let aborted = || event.execution_aborted_event_details().map(|why| failed(why.error(), why.cause()));
+    let timed_out = || event.execution_timed_out_event_details().map(|why| failed(why.error(), why.cause()));
+    let execution = || event.execution_failed_event_details().map(|why| failed(why.error(), why.cause()));
+    let task = || event.task_failed_event_details().map(|why| failed(why.error(), why.cause()));
+    let detail = aborted().or_else(timed_out).or_else(execution).or_else(task).unwrap_or_default();
+    let (tone, what) = match kind {
+        T::ExecutionStarted => (Tone::Plain, "execution started".to_owned()),
+        T::ExecutionSucceeded => (Tone::Good, "execution succeeded".to_owned()),
+        T::ExecutionAborted => (Tone::Bad, "execution stopped".to_owned()),
+        T::ExecutionTimedOut => (Tone::Bad, "execution timed out".to_owned()),
+        T::ExecutionFailed => (Tone::Bad, "execution failed".to_owned()),
+        T::TaskFailed => (Tone::Warning, "task failed".to_owned()),
+        T::TaskTimedOut => (Tone::Plain, "task timed out".to_owned()),
+        _ => (Tone::Plain, format!("-> {}", entered?)),
     };
     let detail = if detail.is_empty() { name.to_owned() } else { format!("{detail} ({name})") };
     Some(Entry { at, source: Source::Machine, what, detail, tone, id: None })
@@ -656,8 +585,6 @@ mod tests {
 
     use super::*;
 
-    const EXPENSE: &str = "exp_0123456789abcdef0123456789abcdef";
-
     #[test]
     fn requests_are_looked_for_as_far_back_as_logs_can_reach() {
         let template = include_str!("../../../../infrastructure/template.yaml");
@@ -665,50 +592,6 @@ mod tests {
         let values = parameter.lines().find_map(|line| line.trim().strip_prefix("AllowedValues: [")?.strip_suffix(']'));
         let most: i64 = values.unwrap().rsplit(", ").next().unwrap().parse().unwrap();
         assert!(LONGEST_LOOK >= SignedDuration::from_hours(24 * most));
-    }
-
-    #[test]
-    fn ids_say_what_they_name() {
-        let parse = |text: &str| Named::parse(text).unwrap();
-        assert_eq!(parse(EXPENSE), Named::Expense(EXPENSE.parse().unwrap()));
-        let submission = format!("{EXPENSE}.2");
-        assert_eq!(parse(&submission), Named::Submission(submission.parse().unwrap()));
-        let receipt = EXPENSE.replace("exp", "rcp");
-        assert_eq!(parse(&receipt), Named::Receipt(receipt.parse().unwrap()));
-        let event = parse(&format!("expense/{EXPENSE}/4"));
-        assert_eq!(event, Named::Subject(SubjectType::Expense, EXPENSE.to_owned(), Some(4)));
-        assert_eq!(parse("policy/policy/3"), Named::Subject(SubjectType::Policy, "policy".to_owned(), Some(3)));
-        let arn = "arn:aws:states:eu-central-1:123456789012:execution:slipstream-expense-approval:x";
-        assert_eq!(parse(arn), Named::Execution(arn.to_owned()));
-        let batch = EXPENSE.replace("exp", "bat");
-        assert_eq!(parse(&batch), Named::Batch(batch.parse().unwrap()));
-        let restart = format!("{EXPENSE}-1-restart-2");
-        assert_eq!(parse(&restart), Named::Other(restart));
-        let request = "0d9c1f1e-5a3b-4a55-9a53-2f1f4f0b7c11";
-        assert_eq!(parse(request), Named::Other(request.to_owned()));
-    }
-
-    #[test]
-    fn what_is_no_id_is_refused_with_its_form() {
-        let refused = |text: &str| Named::parse(text).unwrap_err();
-        assert!(refused("exp_12").message.contains("32 hexadecimal digits"));
-        assert!(refused(&format!("{EXPENSE}.0")).message.contains("a number from 1"));
-        assert!(refused("arn:aws:s3:::bucket").message.contains(":execution:"));
-        assert!(refused("thing/1/2").message.contains("<subject type>/<subject id>/<version>"));
-        assert!(refused("with space").message.starts_with("ID: "));
-        assert_eq!(refused("").exit, crate::failure::Exit::Usage);
-    }
-
-    #[test]
-    fn subjects_have_a_version_or_not() {
-        let kind = SubjectType::Budget;
-        assert_eq!(
-            subject_of("budget/meals:2026-03:1-EUR:80/1"),
-            Some((kind, "meals:2026-03:1-EUR:80".to_owned(), Some(1)))
-        );
-        assert_eq!(subject_of("budget/meals"), Some((kind, "meals".to_owned(), None)));
-        assert_eq!(subject_of("budget/"), None);
-        assert_eq!(subject_of("meals"), None);
     }
 
     #[test]
