@@ -253,8 +253,13 @@ mod tests {
         service.check().unwrap();
         service.stop();
         let _ = fs::remove_file(&log);
-        let state = fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
-        assert!(state.is_empty() || state.contains(") Z "), "{state}");
+        // It was killed; dying takes a process its turn on a processor.
+        crate::wait::until("the end of the grandchild", Duration::from_secs(5), async || {
+            let state = fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+            Ok((state.is_empty() || state.contains(") Z ")).then_some(()))
+        })
+        .await
+        .unwrap();
     }
 
     #[tokio::test]
